@@ -1,0 +1,53 @@
+#include "cphone.h"
+
+#include <cstring>
+#include <string>
+
+#include <phonenumbers/phonenumberutil.h>
+
+using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberUtil;
+
+namespace {
+template <size_t N>
+void copy(char (&target)[N], const std::string &text) {
+    const size_t n = text.size() < N - 1 ? text.size() : N - 1;
+    std::memcpy(target, text.data(), n);
+    target[n] = 0;
+}
+}  // namespace
+
+extern "C" int cphone_parse(const char *text, size_t len, const char *region, cphone_result *out) {
+    try {
+        std::memset(out, 0, sizeof(*out));
+        const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
+        PhoneNumber number;
+        if (util.Parse(std::string(text, len), region, &number) != PhoneNumberUtil::NO_PARSING_ERROR) return 1;
+        out->possible = util.IsPossibleNumber(number) ? 1 : 0;
+        out->valid = util.IsValidNumber(number) ? 1 : 0;
+        out->type = static_cast<int>(util.GetNumberType(number));
+        out->has_extension = number.has_extension() && !number.extension().empty() ? 1 : 0;
+        out->country_code = number.country_code();
+        number.clear_extension();
+        std::string formatted;
+        util.GetRegionCodeForNumber(number, &formatted);
+        copy(out->region, formatted);
+        util.Format(number, PhoneNumberUtil::E164, &formatted);
+        copy(out->e164, formatted);
+        util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
+        copy(out->international, formatted);
+        util.Format(number, PhoneNumberUtil::NATIONAL, &formatted);
+        copy(out->national, formatted);
+        return 0;
+    } catch (...) {
+        return 2;
+    }
+}
+
+extern "C" int cphone_country_code(const char *region) {
+    try {
+        return PhoneNumberUtil::GetInstance()->GetCountryCodeForRegion(region);
+    } catch (...) {
+        return 0;
+    }
+}

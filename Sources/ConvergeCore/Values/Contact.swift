@@ -1,0 +1,89 @@
+/// A telephone number in E.164 form (ITU-T E.164): a plus sign, then 7 to 15 digits. Always checked.
+public struct PhoneNumber: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// The number, for example `+447700900184`.
+    public let e164: String
+
+    /// Returns nil unless the text is in E.164 form.
+    public init?(e164: String) {
+        let digits = e164.dropFirst()
+        guard e164.first == "+", (7...15).contains(digits.count), digits.first != "0",
+            digits.utf8.allSatisfy({ (48...57).contains($0) })
+        else { return nil }
+        self.e164 = e164
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let number = PhoneNumber(e164: try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not an E.164 number")
+        }
+        self = number
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(e164)
+    }
+
+    /// The last two digits, the only part shown before proof.
+    public var lastTwo: String { String(e164.suffix(2)) }
+
+    /// Never the number: full contact data stays out of logs.
+    public var description: String { "phone …\(lastTwo)" }
+}
+
+/// A mailbox that was checked for form: one `@`, a local part and a domain with a dot, no spaces or controls.
+public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// The address as it was typed, trimmed, its domain in lower case.
+    public let address: String
+
+    /// Returns nil when the text cannot be an address that a mail server would take.
+    public init?(_ text: String) {
+        let trimmed = text.trimmingSpaces()
+        let parts = trimmed.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, trimmed.utf8.count <= 254 else { return nil }
+        let local = parts[0], domain = parts[1].lowercased()
+        let plain = trimmed.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 && !"<>()[]\\,;:\"".unicodeScalars.contains($0) }
+        let labels = domain.split(separator: ".", omittingEmptySubsequences: false)
+        guard plain, !local.isEmpty, local.utf8.count <= 64, labels.count >= 2,
+            labels.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 63 && !$0.hasPrefix("-") && !$0.hasSuffix("-") })
+        else { return nil }
+        address = "\(local)@\(domain)"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let parsed = EmailAddress(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a mail address")
+        }
+        self = parsed
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(address)
+    }
+
+    /// The part after the `@`, in lower case.
+    public var domain: String { String(address.split(separator: "@").last ?? "") }
+
+    /// The form in which two addresses are compared: the local part is lower-cased too, as practically every
+    /// mail server does.
+    public var normalised: String { address.lowercased() }
+
+    /// First letter and domain initial, the only part shown before proof: `a…@h…`.
+    public var masked: String { "\(address.prefix(1))…@\(domain.prefix(1))…" }
+
+    /// Never the whole address: full contact data stays out of logs.
+    public var description: String { masked }
+}
+
+extension StringProtocol {
+    /// Without white space at either end.
+    public func trimmingSpaces() -> String {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text = text.dropFirst() }
+        while let last = text.last, last.isWhitespace { text = text.dropLast() }
+        return String(text)
+    }
+}
