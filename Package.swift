@@ -34,7 +34,7 @@ let package = Package(
         .systemLibrary(name: "CZxcvbn", providers: [.apt(["libzxcvbn-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // A C++ shim with a C header: Swift never sees C++.
-        .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber")]),
+        .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber"), .linkedLibrary("protobuf")]),
         .target(
             name: "ConvergeCore",
             dependencies: [
