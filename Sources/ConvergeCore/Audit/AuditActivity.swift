@@ -1,0 +1,63 @@
+/// The two categories of the audit log that the product shares with the system it converges with.
+public enum AuditCategory: String, Codable, CaseIterable, Sendable {
+    case authenticationMethods = "Authentication Methods"
+    case passwordManagement = "Self-service Password Management"
+    case signIn = "Sign-in"
+    case administration = "Administration"
+}
+
+/// Names of what can happen; pages, exports and reports use exactly these.
+public enum AuditActivity: String, Codable, CaseIterable, Sendable {
+    case startedRegistration = "User started security info registration"
+    case registered = "User registered security info"
+    case registeredAllRequired = "User registered all required security info"
+    case reviewed = "User reviewed security info"
+    case updated = "User updated security info"
+    case deleted = "User deleted security info"
+    case changedDefault = "User changed default security info"
+    case reportedNotMe = "User reported a change as not theirs"
+    case adminRegistered = "Admin registered security info"
+    case adminDeleted = "Admin deleted security info"
+    case passCreated = "Admin created a Temporary Access Pass"
+    case policyUpdated = "Authentication Methods Policy Update"
+
+    case resetProgress = "Self-service password reset flow activity progress"
+    case resetPassword = "Reset password (self-service)"
+    case resetByAdmin = "Reset password (by admin)"
+    case changedPassword = "Change password (self-service)"
+    case unlocked = "Unlock user account (self-service)"
+    case resetBlocked = "Blocked from self-service password reset"
+    case resetRegistered = "User registered for self-service password reset"
+    case resetPolicyChanged = "Self-service password reset policy changes"
+
+    case signedIn = "Signed in"
+    case signInRefused = "Sign-in refused"
+    case challengeAnswered = "Second step answered"
+    case challengeSent = "Code sent"
+    case deadEndShown = "Dead end shown"
+    case interruptsLeftOut = "Interrupts left out"
+    case signedOut = "Signed out"
+    case sessionsRevoked = "Sessions revoked"
+
+    case personAdded = "Person added"
+    case personImported = "Person imported"
+    case administratorSetUp = "First administrator set up"
+    case roleChanged = "Roles changed"
+
+    /// Where the log files it.
+    public var category: AuditCategory {
+        switch self {
+        case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .updated, .deleted, .changedDefault,
+            .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
+            .authenticationMethods
+        case .resetProgress, .resetPassword, .resetByAdmin, .changedPassword, .unlocked, .resetBlocked, .resetRegistered,
+            .resetPolicyChanged:
+            .passwordManagement
+        case .signedIn, .signInRefused, .challengeAnswered, .challengeSent, .deadEndShown, .interruptsLeftOut, .signedOut,
+            .sessionsRevoked:
+            .signIn
+        case .personAdded, .personImported, .administratorSetUp, .roleChanged:
+            .administration
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/// An expected "no": shown to the person as a sentence, with a stable code that the log carries too.
+public struct Refusal: Error, Hashable, Sendable {
+    /// Stable codes; each has a sentence in every language.
+    public enum Code: String, CaseIterable, Codable, Sendable {
+        case signInWrong = "sign-in.wrong"
+        case signInLocked = "sign-in.locked"
+        case codeWrong = "code.wrong"
+        case codeLastTry = "code.last-try"
+        case codeSpent = "code.spent"
+        case codeExpired = "code.expired"
+        case codeTooMany = "code.too-many"
+        case codeEmpty = "code.empty"
+        case codeClock = "code.clock"
+        case sendTooMany = "send.too-many"
+        case sendBudget = "send.budget"
+        case gatewayDown = "send.gateway-down"
+        case phoneEmpty = "phone.empty"
+        case phoneImpossible = "phone.impossible"
+        case phoneExtension = "phone.extension"
+        case phonePremium = "phone.premium"
+        case phoneCountryClosed = "phone.country-closed"
+        case phoneTaken = "phone.same"
+        case emailEmpty = "email.empty"
+        case emailWrong = "email.wrong"
+        case emailOwnDomain = "email.own-domain"
+        case limitReached = "limit.reached"
+        case notAllowed = "method.not-allowed"
+        case lastMethod = "method.last"
+        case changedElsewhere = "changed.elsewhere"
+        case flowExpired = "flow.expired"
+        case passWrong = "pass.wrong"
+        case recoveryWrong = "recovery.wrong"
+        case notEnoughProofs = "reset.not-enough"
+        case resetBlocked = "reset.blocked"
+        case passwordsDiffer = "password.differ"
+        case passwordCurrentWrong = "password.current-wrong"
+        case fieldEmpty = "field.empty"
+        case fieldTooLong = "field.too-long"
+        case setupCodeWrong = "setup.code-wrong"
+        case nameTaken = "setup.name-taken"
+        case linkSpent = "link.spent"
+        case keptNotTicked = "recovery.not-kept"
+    }
+
+    public let code: Code
+    /// What the sentence needs, for example the tries left.
+    public let count: Int?
+    public let until: Moment?
+
+    public init(_ code: Code, count: Int? = nil, until: Moment? = nil) {
+        self.code = code
+        self.count = count
+        self.until = until
+    }
+}
+
+/// The world broke: logged with its reason; the person sees a request id.
+public struct Fault: Error, Sendable, CustomStringConvertible {
+    /// For the log only.
+    public let reason: String
+    public let place: String
+
+    public init(_ reason: String, file: String = #fileID, line: Int = #line) {
+        self.reason = reason
+        self.place = "\(file):\(line)"
+    }
+
+    public var description: String { "\(reason) (\(place))" }
+}

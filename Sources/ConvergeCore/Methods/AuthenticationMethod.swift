@@ -1,0 +1,246 @@
+/// What a method may ask of the world while it works: everything is a value or a function without effects.
+public struct MethodContext: Sendable {
+    public let now: Moment
+    /// Random bytes from the server's one door to randomness.
+    public let random: @Sendable (Int) -> [UInt8]
+    /// Keyed hash of a code; codes are stored in no other form.
+    public let keyedHash: @Sendable (String) -> String
+    /// Reads a number as a person types it, for a default region (ISO 3166-1 alpha-2).
+    public let readPhone: @Sendable (_ typed: String, _ region: String) -> Result<PhoneNumber, Refusal>
+    /// Calling codes open for texts; nil: all.
+    public let isCountryOpen: @Sendable (PhoneNumber) -> Bool
+    /// Whether a domain belongs to the organisation.
+    public let isOwnMailDomain: @Sendable (String) -> Bool
+    /// Name of the organisation, as shown in an authenticator app.
+    public let issuer: String
+    /// Name the person signs in with.
+    public let accountName: String
+    /// Host of the public address, for the origin-bound line of a text.
+    public let host: String
+
+    public init(
+        now: Moment, random: @escaping @Sendable (Int) -> [UInt8], keyedHash: @escaping @Sendable (String) -> String,
+        readPhone: @escaping @Sendable (String, String) -> Result<PhoneNumber, Refusal>,
+        isCountryOpen: @escaping @Sendable (PhoneNumber) -> Bool = { _ in true },
+        isOwnMailDomain: @escaping @Sendable (String) -> Bool = { _ in false },
+        issuer: String, accountName: String, host: String
+    ) {
+        self.now = now
+        self.random = random
+        self.keyedHash = keyedHash
+        self.readPhone = readPhone
+        self.isCountryOpen = isCountryOpen
+        self.isOwnMailDomain = isOwnMailDomain
+        self.issuer = issuer
+        self.accountName = accountName
+        self.host = host
+    }
+}
+
+/// What a credential keeps to itself: sealed in the store, opened only where it is used.
+public struct CredentialContent: Codable, Sendable, Equatable {
+    /// Key of an authenticator app.
+    public var secret: Secret?
+    public var phone: PhoneNumber?
+    public var email: EmailAddress?
+    /// A name for people, for example that of an app installation.
+    public var label: String?
+
+    public init(secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil) {
+        self.secret = secret
+        self.phone = phone
+        self.email = email
+        self.label = label
+    }
+}
+
+/// A credential with its content and what was spent of it.
+public struct OpenCredential: Sendable {
+    public let credential: Credential
+    public let content: CredentialContent
+    /// The last time step of an app code that was accepted.
+    public let spentStep: Int64?
+
+    public init(credential: Credential, content: CredentialContent, spentStep: Int64? = nil) {
+        self.credential = credential
+        self.content = content
+        self.spentStep = spentStep
+    }
+}
+
+/// A code that travels to a person.
+public struct CodeMessage: Hashable, Sendable {
+    public enum Channel: Hashable, Sendable {
+        case text(PhoneNumber)
+        case email(EmailAddress)
+    }
+
+    public let channel: Channel
+    public let code: Secret
+    /// Never delivered after this.
+    public let notAfter: Moment
+    public let purpose: Purpose
+
+    public init(channel: Channel, code: Secret, notAfter: Moment, purpose: Purpose) {
+        self.channel = channel
+        self.code = code
+        self.notAfter = notAfter
+        self.purpose = purpose
+    }
+}
+
+/// A secret that must be spent in the same transaction, in one statement that only one of many rivals wins.
+public enum Claim: Hashable, Sendable {
+    /// A time step of an app: won when it is later than every step spent before.
+    case step(CredentialID, Int64)
+    /// A recovery code, by its keyed hash.
+    case recoveryCode(CredentialID, hash: String)
+    /// A use of an access pass, by its keyed hash.
+    case pass(CredentialID, hash: String)
+}
+
+/// What the comparison of an answer found.
+public enum Verification: Hashable, Sendable {
+    /// Right, provided that the claim is won.
+    case right(Claim?)
+    case wrong
+    /// Right, but already used: "wait for the next one"; costs no try.
+    case alreadySpent
+    /// Too late: a new code is needed.
+    case expired
+}
+
+/// What a page asks for; one template per prompt serves every method.
+public enum Prompt: Hashable, Sendable {
+    /// Scan a QR code, or type the key, then type the code the app shows.
+    case scan(uri: Secret, key: Secret)
+    /// Type a phone number.
+    case phone(region: String?, typed: String)
+    /// Type a mail address.
+    case email(typed: String)
+    /// Type a code; `sentTo` is masked or full as proof allows.
+    case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
+}
+
+/// A registration in progress: `Codable`, kept sealed in the flow.
+public struct EnrolmentState: Codable, Sendable, Equatable {
+    public let method: MethodKind
+    public var secret: Secret?
+    public var phone: PhoneNumber?
+    public var email: EmailAddress?
+    /// What was typed last, so that an error loses nothing.
+    public var typed: String?
+    public var region: String?
+    public var code: CodeState?
+    /// The credential that the new one replaces once it is proven.
+    public var replaces: CredentialID?
+    /// The directory's credential that is being confirmed.
+    public var confirms: CredentialID?
+    public var triesLeft: Int
+
+    public init(method: MethodKind, replaces: CredentialID? = nil, confirms: CredentialID? = nil) {
+        self.method = method
+        self.replaces = replaces
+        self.confirms = confirms
+        self.triesLeft = CodeState.triesMax
+    }
+}
+
+/// What a finished registration brings.
+public struct NewCredential: Equatable, Sendable {
+    public let method: MethodKind
+    public let capabilities: Set<Capability>
+    public let verifiedBy: Capability
+    public let content: CredentialContent
+    /// What the channel key is made of, for example `tel:+44…`; hashed by the store.
+    public let channelSource: String
+    /// Masked, for pages before proof.
+    public let hint: String
+    public let inOwnMailDomain: Bool
+    /// Spent with the registration, so that the code proven now is no proof again.
+    public let spentStep: Int64?
+    public let replaces: CredentialID?
+    public let confirms: CredentialID?
+
+    public init(
+        method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
+        channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil
+    ) {
+        self.method = method
+        self.capabilities = capabilities
+        self.verifiedBy = verifiedBy
+        self.content = content
+        self.channelSource = channelSource
+        self.hint = hint
+        self.inOwnMailDomain = inOwnMailDomain
+        self.spentStep = spentStep
+        self.replaces = replaces
+        self.confirms = confirms
+    }
+}
+
+/// What a person typed or pressed during a registration.
+public enum EnrolmentInput: Sendable {
+    case phone(typed: String, region: String)
+    case email(String)
+    case code(String)
+    case sendAgain
+    /// Go back to typing the number or address.
+    case changeContact
+}
+
+/// One step of a registration.
+public struct EnrolmentStep: Sendable {
+    public var state: EnrolmentState
+    public var prompt: Prompt
+    public var refusal: Refusal?
+    public var message: CodeMessage?
+    public var finished: NewCredential?
+
+    public init(
+        _ state: EnrolmentState, _ prompt: Prompt, refusal: Refusal? = nil, message: CodeMessage? = nil,
+        finished: NewCredential? = nil
+    ) {
+        self.state = state
+        self.prompt = prompt
+        self.refusal = refusal
+        self.message = message
+        self.finished = finished
+    }
+}
+
+/// A challenge in progress, kept sealed in the flow.
+public struct ChallengeState: Codable, Sendable, Equatable {
+    public let use: CredentialUse
+    public let purpose: Purpose
+    public var code: CodeState?
+    public var triesLeft: Int
+    public let startedAt: Moment
+
+    public init(use: CredentialUse, purpose: Purpose, startedAt: Moment, code: CodeState? = nil) {
+        self.use = use
+        self.purpose = purpose
+        self.startedAt = startedAt
+        self.code = code
+        self.triesLeft = CodeState.triesMax
+    }
+}
+
+/// A method: five functions over values. No HTTP, no SQL, no clock.
+public protocol AuthenticationMethod: Sendable {
+    static var traits: MethodTraits { get }
+
+    /// Starts a registration.
+    static func beginEnrolment(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep
+    /// Takes the next input of a registration.
+    static func continueEnrolment(_ state: EnrolmentState, _ input: EnrolmentInput, _ context: MethodContext) -> EnrolmentStep
+    /// Shows where a registration stands, without changing it (reload, back button, another node).
+    static func prompt(_ state: EnrolmentState, _ context: MethodContext) -> Prompt
+    /// Starts a challenge; a message is an effect to be carried out by the shell.
+    static func beginChallenge(
+        _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
+    ) -> (state: ChallengeState, message: CodeMessage?)
+    /// Compares an answer. Tries are counted by the caller, before.
+    static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification
+}

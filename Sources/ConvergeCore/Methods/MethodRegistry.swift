@@ -1,0 +1,113 @@
+/// The methods that Converge knows, each described by its traits, and those that can be used in this release.
+///
+/// Planner and policies reason over all of them; a policy may allow only what is implemented.
+public enum MethodRegistry {
+    /// Every method of the matrix, strongest first.
+    public static let all: [MethodTraits] = [
+        PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
+        AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
+        RecoveryCodes.traits, TemporaryAccessPass.traits, AppPasswordTraits.traits,
+    ]
+
+    /// Methods a person can register and answer in this release.
+    public static let implemented: [any AuthenticationMethod.Type] = [
+        TOTPApp.self, MobilePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
+    ]
+
+    /// Capabilities that this release can verify.
+    public static let implementedCapabilities: Set<Capability> = [.appCode, .text, .emailCode, .recoveryCode, .temporaryAccessPass]
+
+    private static let byKind: [MethodKind: MethodTraits] = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+
+    private static let byCapability: [Capability: CapabilityTraits] = {
+        var table: [Capability: CapabilityTraits] = [:]
+        for traits in all {
+            for line in traits.capabilities where table[line.capability] == nil { table[line.capability] = line }
+        }
+        return table
+    }()
+
+    /// The traits of a method.
+    public static func traits(of kind: MethodKind) -> MethodTraits { byKind[kind]! }
+
+    /// The line of the table for a capability.
+    public static func traits(of capability: Capability) -> CapabilityTraits { byCapability[capability]! }
+
+    /// The implementation of a method, where this release has one.
+    public static func method(_ kind: MethodKind) -> (any AuthenticationMethod.Type)? {
+        implemented.first { $0.traits.kind == kind }
+    }
+}
+
+/// The Converge app: notification and code from one registration.
+enum ConvergeAppTraits {
+    static let traits = MethodTraits(
+        .convergeApp, icon: "app",
+        capabilities: [
+            CapabilityTraits(.appNotification, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
+            TOTPApp.code,
+        ],
+        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
+}
+
+/// Passkeys: a second step, or a sign-in without a password.
+enum PasskeyTraits {
+    static let traits = MethodTraits(
+        .passkey, icon: "passkey",
+        capabilities: [
+            CapabilityTraits(
+                .passkey, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
+        ],
+        group: nil, strength: 0, limit: 10, inWizard: true)
+}
+
+/// Hardware OATH tokens from the organisation's inventory.
+enum HardwareTokenTraits {
+    static let traits = MethodTraits(
+        .hardwareToken, icon: "token",
+        capabilities: [CapabilityTraits(.hardwareCode, signIn: .counts, reset: .counts, change: .counts)],
+        group: .token, strength: 3, limitGroup: "apps", limit: 5)
+}
+
+/// A second number, called when the first phone is gone.
+enum AlternatePhoneTraits {
+    static let traits = MethodTraits(
+        .alternatePhone, icon: "call",
+        capabilities: [
+            CapabilityTraits(
+                .alternateCall, signIn: .counts, reset: .counts, change: .counts,
+                conditions: [.reset: [.resetSetting(.alternatePhone)]])
+        ],
+        group: .phone, strength: 5, change: .owner)
+}
+
+/// The desk phone that the directory knows.
+enum OfficePhoneTraits {
+    static let traits = MethodTraits(
+        .officePhone, icon: "office",
+        capabilities: [
+            CapabilityTraits(.officeCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true)
+        ],
+        group: .office, strength: 6, add: .administrator, change: .administrator, delete: .administrator, inWizard: true,
+        needsDirectoryValue: true)
+}
+
+/// Security questions: a second gate of a reset, for people without an administrator role.
+enum SecurityQuestionsTraits {
+    static let traits = MethodTraits(
+        .securityQuestions, icon: "questions",
+        capabilities: [
+            CapabilityTraits(
+                .securityQuestions, signIn: .never, reset: .counts, change: .never,
+                conditions: [.reset: [.twoGates, .secondGateOnly, .notAdministrator]])
+        ],
+        group: .questions, strength: 8, inWizard: true)
+}
+
+/// Passwords for programs that cannot show a sign-in page.
+enum AppPasswordTraits {
+    static let traits = MethodTraits(
+        .appPassword, icon: "apppw",
+        capabilities: [CapabilityTraits(.appPassword, signIn: .never, reset: .never, change: .never)],
+        group: nil, strength: 20, limit: 40, counted: false)
+}

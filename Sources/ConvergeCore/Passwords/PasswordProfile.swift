@@ -1,0 +1,1 @@
+public enum PasswordProfile: String, Codable, CaseIterable, Sendable { case nist, entra }

@@ -1,0 +1,46 @@
+/// Which use is asked for first. The stored preference is never rewritten by policy: the effective default is computed
+/// each time from what is offered.
+public enum DefaultMethod {
+    /// Automatic order of capabilities. A phone is asked in the capability with which it was verified.
+    static let automaticOrder: [[Capability]] = [
+        [.appNotification], [.appCode], [.passkey], [.hardwareCode], [.text, .call], [.alternateCall], [.officeCall],
+    ]
+
+    /// The effective default among the offered uses, or nil when none of them can be a default.
+    ///
+    /// Fallback of a chosen or automatic first entry: the other capability of the same credential, then automatic order.
+    public static func effective(offered: [CredentialUse], credentials: [Credential], preference: [CredentialUse]) -> CredentialUse? {
+        let candidates = offered.filter { isCandidate($0.capability) }
+        for wanted in preference {
+            if candidates.contains(wanted) { return wanted }
+            if let sibling = automatic(candidates.filter { $0.credential == wanted.credential }, credentials) { return sibling }
+        }
+        return automatic(candidates, credentials)
+    }
+
+    /// Every offered use that may be a default, in the order in which it would be chosen automatically.
+    public static func ordered(_ offered: [CredentialUse], credentials: [Credential]) -> [CredentialUse] {
+        var rest = offered.filter { isCandidate($0.capability) }, result: [CredentialUse] = []
+        while let next = automatic(rest, credentials) {
+            result.append(next)
+            rest.removeAll { $0 == next }
+        }
+        return result
+    }
+
+    /// Whether a capability can ever be the default; recovery codes and passes never are.
+    public static func isCandidate(_ capability: Capability) -> Bool {
+        automaticOrder.contains { $0.contains(capability) }
+    }
+
+    private static func automatic(_ candidates: [CredentialUse], _ credentials: [Credential]) -> CredentialUse? {
+        for rank in automaticOrder {
+            let here = candidates.filter { rank.contains($0.capability) }
+            if let verified = here.first(where: { use in
+                credentials.first { $0.id == use.credential }?.verifiedBy == use.capability
+            }) { return verified }
+            if let first = here.first { return first }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,222 @@
+/// Whom a rule applies to.
+public struct PolicyScope: Hashable, Codable, Sendable {
+    /// None / Selected / All of the roll-out and of each feature.
+    public enum Extent: String, Codable, Sendable { case none, selected, all }
+
+    public var extent: Extent
+    /// With `selected`: members of any of these groups.
+    public var groups: Set<GroupID>
+    /// Never members of these, whatever the extent.
+    public var except: Set<GroupID>
+
+    public init(_ extent: Extent, groups: Set<GroupID> = [], except: Set<GroupID> = []) {
+        self.extent = extent
+        self.groups = groups
+        self.except = except
+    }
+
+    /// Whether a person with these groups is inside; an exclusion wins.
+    public func contains(_ person: Person) -> Bool {
+        guard except.isDisjoint(with: person.groups) else { return false }
+        return switch extent {
+        case .none: false
+        case .all: true
+        case .selected: !groups.isDisjoint(with: person.groups)
+        }
+    }
+}
+
+/// What a person without any proof must show before registering the first one.
+public enum RegistrationGuard: String, Codable, CaseIterable, Sendable, Comparable {
+    /// The password alone, as in the source document.
+    case password
+    case trustedNetwork
+    /// A code to a contact that the directory already knows.
+    case directoryContact
+    case accessPass
+
+    public static func < (left: Self, right: Self) -> Bool {
+        allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
+    }
+}
+
+/// A rule of the sign-in policy (MFA).
+public struct MFARule: Hashable, Codable, Sendable {
+    public var name: String
+    public var scope: PolicyScope
+    /// A second step is demanded at sign-in.
+    public var required: Bool
+    public var allow: Set<Capability>
+    public var exclude: Set<Capability>
+    /// Days in which somebody who never had a second step may still sign in with the password alone.
+    public var graceDays: Int?
+    /// Days for which "don't ask again on this browser" holds; nil or 0: not offered.
+    public var rememberBrowserDays: Int?
+    /// No second step from the organisation's own networks.
+    public var exemptTrustedNetworks: Bool
+
+    public init(
+        name: String, scope: PolicyScope = PolicyScope(.all), required: Bool, allow: Set<Capability>,
+        exclude: Set<Capability> = [], graceDays: Int? = nil, rememberBrowserDays: Int? = nil,
+        exemptTrustedNetworks: Bool = false
+    ) {
+        self.name = name
+        self.scope = scope
+        self.required = required
+        self.allow = allow
+        self.exclude = exclude
+        self.graceDays = graceDays
+        self.rememberBrowserDays = rememberBrowserDays
+        self.exemptTrustedNetworks = exemptTrustedNetworks
+    }
+}
+
+/// A rule of the password reset policy (SSPR).
+public struct ResetRule: Hashable, Codable, Sendable {
+    public var name: String
+    public var scope: PolicyScope
+    public var includeGuests: Bool
+    /// How many independent proofs a reset takes: 1 or 2.
+    public var gates: Int
+    public var allow: Set<Capability>
+    public var exclude: Set<Capability>
+    public var options: Set<ResetOption>
+    /// Days after which security info is reviewed; nil or 0: never.
+    public var reconfirmDays: Int?
+    /// How often the reset part of the wizard may be put off; nil: always.
+    public var skipsMax: Int?
+    /// "I know my password but am locked out" unlocks without a new password.
+    public var unlockWithoutReset: Bool
+    public var notifyPerson: Bool
+    public var notifyAdministrators: Bool
+    /// A credential younger than this is no gate; 0: off.
+    public var minimumAgeHours: Int
+    /// Mailboxes in the organisation's own domains may count.
+    public var ownMailDomainsCount: Bool
+
+    public init(
+        name: String, scope: PolicyScope = PolicyScope(.all), includeGuests: Bool = false, gates: Int,
+        allow: Set<Capability>, exclude: Set<Capability> = [], options: Set<ResetOption> = [],
+        reconfirmDays: Int? = nil, skipsMax: Int? = nil, unlockWithoutReset: Bool = false, notifyPerson: Bool = true,
+        notifyAdministrators: Bool = true, minimumAgeHours: Int = 24, ownMailDomainsCount: Bool = false
+    ) {
+        self.name = name
+        self.scope = scope
+        self.includeGuests = includeGuests
+        self.gates = gates
+        self.allow = allow
+        self.exclude = exclude
+        self.options = options
+        self.reconfirmDays = reconfirmDays
+        self.skipsMax = skipsMax
+        self.unlockWithoutReset = unlockWithoutReset
+        self.notifyPerson = notifyPerson
+        self.notifyAdministrators = notifyAdministrators
+        self.minimumAgeHours = minimumAgeHours
+        self.ownMailDomainsCount = ownMailDomainsCount
+    }
+}
+
+/// A rule about registering: who must, and what guards it.
+public struct RegistrationRule: Hashable, Codable, Sendable {
+    public var name: String
+    public var scope: PolicyScope
+    /// People in scope must register what the sign-in policy needs, even where no second step is demanded yet.
+    public var requireForMFA: Bool
+    /// People in scope of the reset policy must register what it needs.
+    public var requireForReset: Bool
+    public var guardKind: RegistrationGuard
+    /// Recovery codes are shown at the end of the wizard and may be made on Security info.
+    public var recoveryCodes: Bool
+
+    public init(
+        name: String, scope: PolicyScope = PolicyScope(.all), requireForMFA: Bool, requireForReset: Bool,
+        guardKind: RegistrationGuard = .password, recoveryCodes: Bool = true
+    ) {
+        self.name = name
+        self.scope = scope
+        self.requireForMFA = requireForMFA
+        self.requireForReset = requireForReset
+        self.guardKind = guardKind
+        self.recoveryCodes = recoveryCodes
+    }
+}
+
+/// The bridge: one proof with something held but no longer allowed, good for registering a replacement.
+public struct BridgePolicy: Hashable, Codable, Sendable {
+    /// Days after the version that removed a capability; 0: off.
+    public var days: Int
+    /// Capabilities that an administrator marked as compromised: never a bridge.
+    public var compromised: Set<Capability>
+
+    public init(days: Int = 30, compromised: Set<Capability> = []) {
+        self.days = days
+        self.compromised = compromised
+    }
+}
+
+/// How long sessions and proofs live.
+public struct SessionPolicy: Hashable, Codable, Sendable {
+    public var idleMinutes: Int
+    public var absoluteHours: Int
+    /// A proof younger than this opens security info.
+    public var freshMinutes: Int
+
+    public init(idleMinutes: Int = 60, absoluteHours: Int = 12, freshMinutes: Int = 10) {
+        self.idleMinutes = idleMinutes
+        self.absoluteHours = absoluteHours
+        self.freshMinutes = freshMinutes
+    }
+}
+
+/// Which passwords are taken.
+public struct PasswordPolicy: Hashable, Codable, Sendable {
+    /// `nist` or `entra`; the rules themselves are in Passwords/.
+    public var profile: PasswordProfile
+    public var minimumLength: Int
+    public var bannedWords: [String]
+    /// Whether the last password may be used again.
+    public var reuseLast: Bool
+
+    public init(profile: PasswordProfile = .nist, minimumLength: Int = 12, bannedWords: [String] = [], reuseLast: Bool = false) {
+        self.profile = profile
+        self.minimumLength = minimumLength
+        self.bannedWords = bannedWords
+        self.reuseLast = reuseLast
+    }
+}
+
+/// All policies of an organisation: one numbered document, so that a version is one number in flows, decisions,
+/// audit and simulation.
+public struct PolicyDocument: Hashable, Codable, Sendable {
+    public var version: Int64
+    /// Roll-out of the one registration. Only `all` until the former pages exist.
+    public var rollOut: PolicyScope
+    public var mfa: [MFARule]
+    public var reset: [ResetRule]
+    public var registration: [RegistrationRule]
+    public var bridge: BridgePolicy
+    public var session: SessionPolicy
+    public var password: PasswordPolicy
+    /// Networks of the organisation, CIDR notation.
+    public var trustedNetworks: [String]
+    /// Accounts that must always get in; simulation watches them.
+    public var emergencyAccounts: [String]
+
+    public init(
+        version: Int64 = 1, rollOut: PolicyScope = PolicyScope(.all), mfa: [MFARule], reset: [ResetRule],
+        registration: [RegistrationRule], bridge: BridgePolicy = BridgePolicy(), session: SessionPolicy = SessionPolicy(),
+        password: PasswordPolicy = PasswordPolicy(), trustedNetworks: [String] = [], emergencyAccounts: [String] = []
+    ) {
+        self.version = version
+        self.rollOut = rollOut
+        self.mfa = mfa
+        self.reset = reset
+        self.registration = registration
+        self.bridge = bridge
+        self.session = session
+        self.password = password
+        self.trustedNetworks = trustedNetworks
+        self.emergencyAccounts = emergencyAccounts
+    }
+}

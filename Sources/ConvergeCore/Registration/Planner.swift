@@ -1,0 +1,183 @@
+/// One step of a plan.
+public struct PlanItem: Hashable, Codable, Sendable {
+    public let method: MethodKind
+    /// The unconfirmed credential that the step confirms, instead of registering a new one.
+    public let confirms: CredentialID?
+
+    public init(_ method: MethodKind, confirms: CredentialID? = nil) {
+        self.method = method
+        self.confirms = confirms
+    }
+}
+
+/// The smallest set of methods that meets all unmet requirements, in the order in which to register them.
+public struct Plan: Hashable, Sendable {
+    public var items: [PlanItem]
+    /// For each item what could stand in its place with the rest kept, strongest first.
+    public var alternatives: [[PlanItem]]
+    /// Stronger methods that would cost one step more; shown on request, never proposed.
+    public var saferButLonger: [PlanItem]
+
+    public init(items: [PlanItem], alternatives: [[PlanItem]], saferButLonger: [PlanItem] = []) {
+        self.items = items
+        self.alternatives = alternatives
+        self.saferButLonger = saferButLonger
+    }
+
+    /// Whether the person has any choice.
+    public var hasChoice: Bool { alternatives.contains { !$0.isEmpty } || !saferButLonger.isEmpty }
+}
+
+/// What planning found. A requirement without a plan is named, never asked for.
+public struct PlanOutcome: Hashable, Sendable {
+    /// The plan for whatever can be met; empty when nothing is missing or nothing can be met.
+    public var plan: Plan
+    /// Nothing that policy allows could meet the sign-in requirement.
+    public var mfaImpossible: Bool
+    /// Everything that policy allows together could not meet the reset requirement.
+    public var resetImpossible: Bool
+}
+
+/// Plans registrations. Brute force over at most ten kinds of methods: small enough to be obviously right.
+public struct Planner: Sendable {
+    public let standing: Standing
+
+    public init(_ standing: Standing) {
+        self.standing = standing
+    }
+
+    /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
+    ///
+    /// - Parameter chosen: what the person chose instead of the proposal; kept as far as it still leads to a plan.
+    public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
+        let candidates = self.candidates(requirements)
+        let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
+        let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
+        let goal = Requirements(
+            mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset)
+        guard !goal.isEmpty, let best = smallest(candidates, goal, chosen: chosen) else {
+            return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
+        }
+        return PlanOutcome(
+            plan: Plan(
+                items: best, alternatives: alternatives(of: best, candidates, goal),
+                saferButLonger: saferButLonger(than: best, candidates, goal)),
+            mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
+    }
+
+    /// The plan after the person put another method into a slot; the order is mended.
+    public func replacing(_ slot: Int, with item: PlanItem, in plan: Plan, _ requirements: Requirements) -> [MethodKind] {
+        var items = plan.items
+        if items.indices.contains(slot) { items[slot] = item }
+        return ordered(items, requirements).map(\.method)
+    }
+
+    // MARK: candidates
+
+    /// Everything the wizard could ask for that would help with one of the requirements.
+    func candidates(_ requirements: Requirements) -> [PlanItem] {
+        let appKind: MethodKind = pushIsAllowed(requirements) ? .convergeApp : .totpApp
+        let otherApp: MethodKind = appKind == .convergeApp ? .totpApp : .convergeApp
+        return MethodRegistry.all.compactMap { traits in
+            guard traits.inWizard, traits.kind != otherApp else { return nil }
+            let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
+            if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
+            let item = PlanItem(traits.kind, confirms: unconfirmed?.id)
+            return (requirements.mfa && servesSignIn(item)) || (requirements.reset > 0 && resetGroup(item) != nil) ? item : nil
+        }
+    }
+
+    private func pushIsAllowed(_ requirements: Requirements) -> Bool {
+        (requirements.mfa && standing.policy.mfaAllowed.contains(.appNotification))
+            || (requirements.reset > 0 && standing.policy.resetAllowed.contains(.appNotification))
+    }
+
+    private func servesSignIn(_ item: PlanItem) -> Bool {
+        capabilities(of: item).contains { standing.policyAllows($0, for: .signIn) }
+    }
+
+    /// The group that an item adds for reset, or nil when it does not serve reset.
+    private func resetGroup(_ item: PlanItem) -> GateGroup? {
+        let own = item.confirms.flatMap { standing.credential($0) }?.inOwnMailDomain ?? false
+        guard !own || standing.policy.ownMailDomainsCount else { return nil }
+        guard capabilities(of: item).contains(where: { standing.policyAllows($0, for: .reset) }) else { return nil }
+        return MethodRegistry.traits(of: item.method).group
+    }
+
+    private func capabilities(of item: PlanItem) -> [Capability] {
+        MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
+    }
+
+    // MARK: search
+
+    private func meets(_ items: [PlanItem], _ goal: Requirements) -> Bool {
+        if goal.mfa, !items.contains(where: servesSignIn) { return false }
+        guard goal.reset > 0 else { return true }
+        let groups = standing.resetGroups.union(items.compactMap(resetGroup))
+        return standing.usableGates(groups) >= standing.policy.resetGates
+    }
+
+    private func smallest(_ candidates: [PlanItem], _ goal: Requirements, chosen: [MethodKind]) -> [PlanItem]? {
+        let wanted = candidates.filter { chosen.contains($0.method) }
+        for size in 1...Swift.max(1, candidates.count) {
+            let fitting = subsets(of: candidates, size: size).filter { meets($0, goal) }
+            guard !fitting.isEmpty else { continue }
+            // A choice is kept as far as it goes: most chosen methods first, before strength.
+            return fitting.map { ordered($0, goal) }.min { left, right in
+                let keptLeft = left.filter(wanted.contains).count, keptRight = right.filter(wanted.contains).count
+                return keptLeft != keptRight ? keptLeft > keptRight : isBetter(left, right)
+            }.map { keepLonger($0, wanted, candidates, goal) }
+        }
+        return nil
+    }
+
+    /// A chosen method that is safer but costs one step more stays in the plan although it is no longer the smallest.
+    private func keepLonger(_ best: [PlanItem], _ wanted: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
+        let missing = wanted.filter { !best.contains($0) }
+        guard !missing.isEmpty, meets(wanted, goal) else { return best }
+        return ordered(wanted, goal)
+    }
+
+    private func alternatives(of plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {
+        plan.indices.map { slot in
+            candidates.filter { other in
+                guard !plan.contains(other) else { return false }
+                var changed = plan
+                changed[slot] = other
+                return meets(changed, goal)
+            }.sorted { rank($0) < rank($1) }
+        }
+    }
+
+    private func saferButLonger(than plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
+        guard let first = plan.first else { return [] }
+        let reachable = alternatives(of: plan, candidates, goal).flatMap { $0 }
+        return candidates.filter { other in
+            rank(other) < rank(first) && !plan.contains(other) && !reachable.contains(other)
+                && servesSignIn(other) && meets(plan + [other], goal)
+        }
+    }
+
+    /// First the strongest that serves sign-in when that is missing, then by strength.
+    private func ordered(_ items: [PlanItem], _ goal: Requirements) -> [PlanItem] {
+        let sorted = items.sorted { rank($0) < rank($1) }
+        guard goal.mfa, let first = sorted.firstIndex(where: servesSignIn) else { return sorted }
+        return [sorted[first]] + sorted[..<first] + sorted[(first + 1)...]
+    }
+
+    private func isBetter(_ left: [PlanItem], _ right: [PlanItem]) -> Bool {
+        let confirmedLeft = left.filter { $0.confirms != nil }.count, confirmedRight = right.filter { $0.confirms != nil }.count
+        if confirmedLeft != confirmedRight { return confirmedLeft > confirmedRight }
+        return left.map(rank).lexicographicallyPrecedes(right.map(rank))
+    }
+
+    private func rank(_ item: PlanItem) -> Int { MethodRegistry.traits(of: item.method).strength }
+
+    private func subsets(of items: [PlanItem], size: Int) -> [[PlanItem]] {
+        guard size > 0 else { return [[]] }
+        guard items.count >= size else { return [] }
+        return items.indices.flatMap { index in
+            subsets(of: Array(items[(index + 1)...]), size: size - 1).map { [items[index]] + $0 }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+/// One passed gate of a reset.
+public struct PassedGate: Hashable, Codable, Sendable {
+    public let group: GateGroup
+    /// What the proof travelled over; two gates differ in group *and* in channel.
+    public let channel: String
+    public let use: CredentialUse
+
+    public init(group: GateGroup, channel: String, use: CredentialUse) {
+        self.group = group
+        self.channel = channel
+        self.use = use
+    }
+}
+
+/// The gates of a reset.
+public enum Gates {
+    /// What a page may list before the first proof: the policy's kinds, the same for every name.
+    ///
+    /// Taken over all rules together, so that neither the name nor the groups of a person can be told from the page.
+    public static func kindsBeforeProof(_ document: PolicyDocument) -> [Capability] {
+        let allowed = document.reset.filter { $0.scope.extent != .none }
+            .reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        return allowed.filter { capability in
+            let traits = MethodRegistry.traits(of: capability)
+            let conditions = traits.conditions[.reset] ?? []
+            return traits.reset != .never && !conditions.contains(.secondGateOnly) && capability != .appNotification
+        }.sorted()
+    }
+
+    /// What may be the next gate: offered for reset, independent of every gate passed, old enough.
+    public static func next(
+        standing: Standing, passed: [PassedGate], reach: Reachability, now: Moment
+    ) -> [CredentialUse] {
+        standing.offered(for: .reset, reach: reach, now: now).filter { use in
+            guard let credential = standing.credential(use.credential), let group = credential.traits.group else { return false }
+            let traits = MethodRegistry.traits(of: use.capability)
+            if passed.isEmpty, traits.conditions[.reset]?.contains(.secondGateOnly) == true { return false }
+            return isOldEnough(credential, standing.policy, now)
+                && passed.allSatisfy { $0.group != group && $0.channel != credential.channel }
+        }
+    }
+
+    /// Whether a credential has the minimum age, or comes from the person's first completed wizard.
+    public static func isOldEnough(_ credential: Credential, _ policy: ResolvedPolicy, _ now: Moment) -> Bool {
+        credential.fromFirstWizard || credential.source != .person
+            || now >= credential.addedAt + .hours(policy.minimumAgeHours)
+    }
+
+    /// Credentials that would be a gate but are too young, with the moment from which they will be.
+    public static func tooYoung(standing: Standing, now: Moment) -> [(credential: Credential, from: Moment)] {
+        standing.credentials.filter { standing.counts($0, for: .reset) && !isOldEnough($0, standing.policy, now) }
+            .map { ($0, $0.addedAt + .hours(standing.policy.minimumAgeHours)) }
+    }
+}

@@ -1,0 +1,162 @@
+/// What happened in a sign-in. Answers were compared and secrets spent before; the step only draws the consequences.
+public enum SignInEvent: Hashable, Sendable {
+    /// A challenge was answered right.
+    case proved(CredentialUse)
+    /// "Not now" or "Finish later".
+    case postpone
+    /// "Stop for now" in a registration that cannot be put off.
+    case cancel
+    case startWizard
+    case openChoices
+    case closeChoices
+    /// Another method for the step at hand.
+    case choose(MethodKind)
+    /// A method was registered, or the directory's value confirmed.
+    case enrolled(CredentialID)
+    case codesKept
+    case finishWizard
+    case reviewed
+    case passwordChanged
+}
+
+/// What the shell has to write beside the new state, in the same transaction.
+public enum SignInEffect: Hashable, Sendable {
+    case startGrace
+    case countSkip
+    case recordReview
+    case audit(AuditActivity, success: Bool, detail: String?)
+}
+
+/// The state after an event, with what else has to be written.
+public struct SignInTransition: Sendable {
+    public var state: SignInState
+    public var effects: [SignInEffect]
+    /// False when the event did not fit the page the sign-in is on: a double click, a back button, an old tab.
+    public var accepted: Bool
+}
+
+/// The state machine of a sign-in. The three walks run over this very function.
+public enum SignInMachine {
+    /// Draws the consequences of an event.
+    ///
+    /// An event that does not fit the page which the state shows changes nothing: the shell shows where the sign-in is.
+    public static func step(_ state: SignInState, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
+        let decision = SignInDecision.next(state, facts)
+        var next = SignInTransition(state: decision.state, effects: [], accepted: true)
+        switch (event, decision.page) {
+        case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
+            (.proved(let use), .bridge(let uses, _)) where uses.contains(use),
+            (.proved(let use), .directoryProof(let uses, _)) where uses.contains(use):
+            prove(&next, use, facts)
+        case (.proved(let use), .unreachable) where isEmergency(use, facts):
+            prove(&next, use, facts)
+        case (.postpone, let page):
+            postpone(&next, page)
+        case (.cancel, let page):
+            cancel(&next, page)
+        case (.startWizard, .moreInformation):
+            var wizard = next.state.wizard ?? WizardState()
+            wizard.started = true
+            next.state.wizard = wizard
+            next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
+        case (.openChoices, .register(_, let plan, _, _, _)) where plan.hasChoice:
+            next.state.wizard?.choosing = true
+        case (.closeChoices, .choose):
+            next.state.wizard?.choosing = false
+        case (.choose(let method), .choose(let plan, _, _, _)):
+            choose(&next, method, plan, facts)
+        case (.enrolled(let credential), .register):
+            enrol(&next, credential, facts)
+        case (.codesKept, .recoveryCodes):
+            next.state.wizard?.codesSeen = true
+        case (.finishWizard, .summary):
+            next.state.closed.insert(.wizard)
+            next.effects.append(.audit(.registeredAllRequired, success: true, detail: nil))
+        case (.reviewed, .review):
+            next.state.closed.insert(.review)
+            next.effects += [.recordReview, .audit(.reviewed, success: true, detail: nil)]
+        case (.passwordChanged, .changePassword):
+            break
+        default:
+            next.accepted = false
+        }
+        return next
+    }
+
+    /// What a correct first factor leads to, before any event: starts the clock of a grace period.
+    public static func begin(_ state: SignInState, _ facts: SignInFacts) -> SignInTransition {
+        let graceBegins = facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
+            && facts.person.mfaFirstHeldAt == nil
+        return SignInTransition(
+            state: SignInDecision.next(state, facts).state, effects: graceBegins ? [.startGrace] : [], accepted: true)
+    }
+
+    /// A recovery code or a pass works even where nothing else can be reached.
+    private static func isEmergency(_ use: CredentialUse, _ facts: SignInFacts) -> Bool {
+        MethodRegistry.traits(of: use.capability).signIn == .offeredOnly
+            && facts.standing.offered(for: .signIn, reach: facts.reach, now: facts.now).contains(use)
+    }
+
+    private static func prove(_ next: inout SignInTransition, _ use: CredentialUse, _ facts: SignInFacts) {
+        next.state.proofs.append(Proof(use: use, at: facts.now))
+        next.state.challenge = nil
+        if use.capability == .temporaryAccessPass {
+            next.state.passEnds = facts.standing.credential(use.credential)?.validUntil
+        }
+    }
+
+    private static func postpone(_ next: inout SignInTransition, _ page: SignInPage) {
+        switch page {
+        case .challenge(_, _, .notNow), .bridge(_, .notNow), .directoryProof(_, .notNow):
+            next.state.leftOut = true
+            next.state.challenge = nil
+        case .moreInformation(_, let postpone), .choose(_, _, _, let postpone), .register(_, _, _, _, let postpone):
+            guard postpone != .none else { return next.accepted = false }
+            next.state.closed.insert(.wizard)
+            next.state.enrolment = nil
+            if case .finishLater = postpone { next.effects.append(.countSkip) }
+            next.effects.append(.audit(.registeredAllRequired, success: false, detail: "postponed"))
+        default:
+            next.accepted = false
+        }
+    }
+
+    private static func cancel(_ next: inout SignInTransition, _ page: SignInPage) {
+        switch page {
+        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none):
+            next.state.cancelled = true
+            next.state.enrolment = nil
+            next.effects.append(.audit(.registeredAllRequired, success: false, detail: "cancelled"))
+        default:
+            postpone(&next, page)
+        }
+    }
+
+    private static func choose(_ next: inout SignInTransition, _ method: MethodKind, _ plan: Plan, _ facts: SignInFacts) {
+        let choices = (plan.alternatives.first ?? []) + plan.saferButLonger
+        next.state.wizard?.choosing = false
+        guard plan.items.first?.method != method else { return }
+        guard let item = choices.first(where: { $0.method == method }) else { return next.accepted = false }
+        let table = SignInTable(state: next.state, facts: facts)
+        if plan.saferButLonger.contains(item) {
+            next.state.wizard?.chosen = [method] + plan.items.map(\.method)
+        } else {
+            next.state.wizard?.chosen = Planner(facts.standing).replacing(0, with: item, in: plan, table.requirements)
+        }
+        next.state.enrolment = nil
+    }
+
+    private static func enrol(_ next: inout SignInTransition, _ credential: CredentialID, _ facts: SignInFacts) {
+        let table = SignInTable(state: next.state, facts: facts)
+        if table.isRegistrationOnly { next.state.registrationVersion = facts.person.securityVersion + 1 }
+        next.state.wizard?.done.append(credential)
+        next.state.enrolment = nil
+    }
+
+    /// The code proven at a registration is a proof: called with the facts *after* the credential was written.
+    public static func proveByEnrolment(_ state: SignInState, _ use: CredentialUse, at now: Moment) -> SignInState {
+        var state = state
+        state.proofs.append(Proof(use: use, at: now))
+        return state
+    }
+}
