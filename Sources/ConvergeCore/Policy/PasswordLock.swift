@@ -56,7 +56,8 @@ public struct RememberedGuess: Hashable, Codable, Sendable {
 public struct PasswordLockOutcome: Hashable, Sendable {
     /// Whether the password may be compared at all. If not, nothing tells a right one from a wrong one.
     public let allowed: Bool
-    /// The state to store *before* the comparison, so that guesses made at once are all counted; afterwards, when it was right, store `open`.
+    /// The state to store *before* the comparison, so that guesses made at once are all counted. When it was right, store `open`
+    /// afterwards; when it could not be compared (overload, a fault), put the former state back.
     public let state: PasswordLockState
     /// Whether it was counted; a repeated one is not.
     public let counted: Bool
@@ -96,7 +97,8 @@ extension PasswordLockRule {
         return min(span, longestLock)
     }
 
-    /// The stored state as of now: an ended lock gone, forgotten guesses gone, nothing from the future. Also for the sweeper that wipes them.
+    /// The stored state as of now: an ended lock gone, forgotten guesses gone, nothing from the future. Also for the sweeper that
+    /// wipes them.
     public func current(_ stored: PasswordLockState, at now: Moment) -> PasswordLockState {
         let until = stored.lockedUntil.flatMap { now < $0 ? min($0, now + longestLock) : nil }
         let remembered = stored.remembered.filter { now < $0.at + memory }.map { RememberedGuess(hash: $0.hash, at: min($0.at, now)) }
