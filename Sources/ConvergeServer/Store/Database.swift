@@ -43,6 +43,7 @@ public protocol Database: Sendable {
     func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
 
     /// One transaction. Whatever `body` throws is rethrown as it is; what the engine throws is a `StoreError`.
+    @discardableResult
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
 
     /// Waits for running closures and closes; no call may follow.

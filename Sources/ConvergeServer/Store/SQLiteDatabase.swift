@@ -54,6 +54,7 @@ public final class SQLiteDatabase: Database {
         }
     }
 
+    @discardableResult
     public func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
         do {
             // GRDB begins it IMMEDIATE: the lock is taken before the first read, so a read-then-write cannot fail half-way.
