@@ -1,0 +1,22 @@
+import ConvergeCore
+import Foundation
+
+/// Days as the organisation counts them: grace and other dates end at midnight of its zone.
+struct OrganisationCalendar: Sendable {
+    private let calendar: Calendar
+
+    /// - Parameter zone: IANA name; an unknown one is read as UTC.
+    init(zone: String) {
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = TimeZone(identifier: zone) ?? TimeZone(secondsFromGMT: 0)!
+        self.calendar = calendar
+    }
+
+    /// The midnight that ends the day lying some days after a moment.
+    func endOfDay(_ moment: Moment, after days: Int) -> Moment {
+        let date = Date(timeIntervalSince1970: Double(moment.ms) / 1000)
+        let start = calendar.startOfDay(for: date)
+        guard let end = calendar.date(byAdding: .day, value: days + 1, to: start) else { return moment + .days(days) }
+        return Moment(ms: Int64(end.timeIntervalSince1970 * 1000))
+    }
+}
