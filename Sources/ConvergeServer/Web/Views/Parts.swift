@@ -257,6 +257,7 @@ struct MethodRow: Sendable {
         return [
             "icon": icon, "title": say(title), "value": value, "number": isNumber, "off": isOff, "level": level,
             "badges": badges.map { $0.slots(say) }, "meta": meta.map { say($0) },
+            "hasActions": !actions.isEmpty,
             "actions": actions.map { action in
                 action.target.slots.merging(["label": say(action.label), "about": name, "danger": action.isDanger])
             },
