@@ -17,10 +17,12 @@ public struct Instance: Sendable {
     let audit: AuditStore
     let outbox: OutboxStore
     let budgets: BudgetStore
+    let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
     let breached: BreachedList?
     let renderer: Renderer
     let policyCache: PolicyCache
+    let letters: Letters
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
     let box: DemoBox?

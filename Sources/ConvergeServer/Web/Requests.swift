@@ -1,7 +1,7 @@
 import ConvergeCore
 
 /// A form as sent: names and values, bounded before it is read.
-struct Form: Sendable {
+struct Fields: Sendable {
     private let fields: [String: String]
 
     init(_ fields: [String: String] = [:]) {
@@ -14,7 +14,7 @@ struct Form: Sendable {
     /// Whether a box was ticked.
     func isTicked(_ name: String) -> Bool { fields[name] != nil }
 
-    /// Longest value of a field that a person types, in bytes.
+    /// Longest value of one field that a person types, in bytes.
     static let longest = 4096
 
     /// The first field that is too long for anything a person types.
@@ -26,8 +26,8 @@ struct AnonymousRequest: Sendable {
     let id: String
     let path: String
     let parameters: [String: String]
-    let query: Form
-    let form: Form
+    let query: Fields
+    let form: Fields
     /// Keyed hash of the browser's long-lived cookie.
     let browserHash: String
     /// The secret in the session cookie, when there is one.

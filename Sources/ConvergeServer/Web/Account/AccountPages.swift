@@ -1,0 +1,3 @@
+enum AccountPages {
+    static let routes: [Route] = []
+}

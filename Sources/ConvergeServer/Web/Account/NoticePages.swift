@@ -1,0 +1,3 @@
+enum NoticePages {
+    static let routes: [Route] = []
+}

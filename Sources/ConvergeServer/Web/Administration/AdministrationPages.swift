@@ -1,0 +1,3 @@
+enum AdministrationPages {
+    static let routes: [Route] = []
+}

@@ -1,0 +1,3 @@
+enum DemoPages {
+    static let routes: [Route] = []
+}

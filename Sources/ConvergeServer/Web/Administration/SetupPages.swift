@@ -1,0 +1,3 @@
+enum SetupPages {
+    static let routes: [Route] = []
+}

@@ -1,0 +1,3 @@
+enum ResetPages {
+    static let routes: [Route] = []
+}

@@ -1,0 +1,3 @@
+enum EnrolmentPages {
+    static let routes: [Route] = []
+}

@@ -1,0 +1,3 @@
+enum ProofPages {
+    static let routes: [Route] = []
+}

@@ -1,0 +1,3 @@
+enum SecurityInfoPages {
+    static let routes: [Route] = []
+}
