@@ -306,6 +306,16 @@ def test_what_every_page_has(page, page_source, found):
     assert any(fault.startswith(found) or found in fault for fault in layout_faults(page)), layout_faults(page)
 
 
+def test_what_a_negative_margin_hangs_out_is_meant(page):
+    page.set_content(GOOD.format('<div class="row"><p>x</p></div>'))
+    page.evaluate(
+        """() => { document.querySelector('.row').attributeStyleMap.set('width', CSS.px(100));
+                   document.querySelector('.row p').attributeStyleMap.set('margin-inline-end', CSS.px(-12)); }"""
+    )
+    # The check sees the style that the line above planted, and nothing else.
+    assert [fault for fault in layout_faults(page) if not fault.startswith("inline style")] == []
+
+
 def test_data_for_a_script_is_no_script(page):
     page.set_content(GOOD.format('<script type="application/json">{"a": 1}</script>'))
     assert layout_faults(page) == []
