@@ -119,13 +119,14 @@ public struct Standing: Sendable {
     private func service(of credential: Credential, _ capability: Capability, for purpose: Purpose) -> Service {
         guard credential.capabilities.contains(capability) else { return .never }
         let traits = MethodRegistry.traits(of: capability)
+        guard servesPurpose(credential, purpose) else { return .never }
         switch traits.service(for: purpose) {
         case .never:
             return .never
         case .offeredOnly:
             return conditionsHold(traits.conditions[purpose] ?? []) && isOpen(capability) ? .offeredOnly : .never
         case .counts:
-            guard servesPurpose(credential, purpose), policyAllows(capability, for: purpose) else { return .never }
+            guard policyAllows(capability, for: purpose) else { return .never }
             if purpose == .reset, credential.inOwnMailDomain, !policy.ownMailDomainsCount { return .never }
             return .counts
         }
