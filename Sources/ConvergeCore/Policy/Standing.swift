@@ -110,7 +110,9 @@ public struct Standing: Sendable {
             switch purpose {
             case .signIn: policy.mfaAllowed.contains(capability)
             case .reset: policy.resetInScope && policy.resetAllowed.contains(capability)
-            case .change: policy.mfaAllowed.contains(capability) || policy.resetAllowed.contains(capability)
+            case .change:
+                isUnlisted(capability)
+                    ? isOpen(capability) : policy.mfaAllowed.contains(capability) || policy.resetAllowed.contains(capability)
             }
         return allowed && conditionsHold(traits.conditions[purpose] ?? [])
     }
@@ -127,7 +129,7 @@ public struct Standing: Sendable {
             return conditionsHold(traits.conditions[purpose] ?? []) && isOpen(capability) ? .offeredOnly : .never
         case .counts:
             guard policyAllows(capability, for: purpose) else { return .never }
-            if purpose == .reset, credential.inOwnMailDomain, !policy.ownMailDomainsCount { return .never }
+            if credential.inOwnMailDomain, purpose == .change || !policy.ownMailDomainsCount { return .never }
             return .counts
         }
     }
@@ -137,7 +139,10 @@ public struct Standing: Sendable {
         purpose == .change ? !credential.serves.isEmpty : credential.serves.contains(purpose)
     }
 
-    /// Recovery codes and passes are not in the lists of allowed methods; recovery codes have a switch.
+    /// Recovery codes and passes are not in the lists of allowed methods.
+    private func isUnlisted(_ capability: Capability) -> Bool { capability == .recoveryCode || capability == .temporaryAccessPass }
+
+    /// Recovery codes have a switch of their own.
     private func isOpen(_ capability: Capability) -> Bool { capability != .recoveryCode || policy.recoveryCodes }
 
     private func conditionsHold(_ conditions: Set<ServiceCondition>) -> Bool {
