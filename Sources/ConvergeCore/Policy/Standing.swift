@@ -166,7 +166,8 @@ extension Standing {
     public func proofsForChange(reach: Reachability, now: Moment) -> [CredentialUse] {
         let reachable = { (use: CredentialUse) in reach.gaps[use] == nil }
         let counting = counting(for: .signIn).filter { reachable($0) && isUsable($0, now) }
-        let passes = uses(of: .temporaryAccessPass, now), codes = policy.recoveryCodes ? uses(of: .recoveryCode, now) : []
+        let passes = uses(of: .temporaryAccessPass, now).filter(reachable)
+        let codes = policy.recoveryCodes ? uses(of: .recoveryCode, now).filter(reachable) : []
         if anythingCountsForSignIn { return counting + passes + codes }
         let bridge = bridgeUses(now: now).filter(reachable)
         let mailboxes = credentials.filter { isRegistered($0) && !$0.inOwnMailDomain }.flatMap { credential in
