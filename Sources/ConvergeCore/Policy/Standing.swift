@@ -177,7 +177,8 @@ extension Standing {
         return passes + codes + bridge + mailboxes
     }
 
-    /// Held credentials that policy no longer allows and that may still prove once, for registering a replacement.
+    /// Held credentials of which none counts, and that may still prove once, for registering a replacement: policy no
+    /// longer allows them, never did, or they were registered for a reset only.
     public func bridgeUses(now: Moment) -> [CredentialUse] {
         guard policy.bridge.days > 0, !anythingCountsForSignIn else { return [] }
         return credentials.filter(isHeld).flatMap { credential in
@@ -188,7 +189,7 @@ extension Standing {
     private func isBridge(_ capability: Capability, now: Moment) -> Bool {
         let traits = MethodRegistry.traits(of: capability)
         guard traits.signIn == .counts, !policy.bridge.compromised.contains(capability) else { return false }
-        guard let removed = policy.removedAt[capability] else { return !policy.mfaAllowed.contains(capability) }
+        guard let removed = policy.removedAt[capability] else { return true }
         return now < removed + .days(policy.bridge.days)
     }
 
