@@ -48,7 +48,7 @@ extension PolicyDocument {
     /// Folds every rule that applies to a person.
     public func resolve(for person: Person) -> ResolvedPolicy {
         let mfa = self.mfa.filter { $0.scope.contains(person) }
-        let reset = self.reset.filter { $0.scope.contains(person) && (person.kind == .member || $0.includeGuests) }
+        let reset = self.reset.filter { $0.contains(person) }
         let registration = self.registration.filter { $0.scope.contains(person) }
         let mfaAllowed = mfa.reduce(into: Set<Capability>()) { $0.formUnion($1.allow) }
             .subtracting(mfa.reduce(into: []) { $0.formUnion($1.exclude) })
