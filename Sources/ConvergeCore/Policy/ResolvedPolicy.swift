@@ -66,7 +66,7 @@ extension PolicyDocument {
             mfaAllowed: mfaAllowed,
             graceDays: mfa.filter(\.required).compactMap(\.graceDays).min(),
             rememberBrowserDays: mfa.compactMap(\.rememberBrowserDays).min() ?? 0,
-            exemptTrustedNetworks: !mfa.isEmpty && mfa.filter(\.required).allSatisfy(\.exemptTrustedNetworks),
+            exemptTrustedNetworks: exempts(mfa),
             resetInScope: !reset.isEmpty,
             resetAllowed: resetAllowed,
             resetGates: gates,
@@ -86,6 +86,13 @@ extension PolicyDocument {
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))
+    }
+
+    /// Trusted networks exempt where every rule that demands a second step says so; where none does and the person's
+    /// own switch demands it, where every rule says so. No rules: no exemption.
+    private func exempts(_ mfa: [MFARule]) -> Bool {
+        let demanding = mfa.contains(where: \.required) ? mfa.filter(\.required) : mfa
+        return !demanding.isEmpty && demanding.allSatisfy(\.exemptTrustedNetworks)
     }
 
     /// Folds for a person and notes, from the versions kept before this one, when each capability left the sign-in policy.
