@@ -83,7 +83,7 @@ public struct Planner: Sendable {
             let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
             if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
             let item = PlanItem(traits.kind, confirms: unconfirmed?.id)
-            return (requirements.mfa && servesSignIn(item)) || (requirements.reset > 0 && resetGroup(item) != nil) ? item : nil
+            return (requirements.mfa && servesSignIn(item)) || (requirements.reset > 0 && resetGate(item) != nil) ? item : nil
         }
     }
 
@@ -96,12 +96,15 @@ public struct Planner: Sendable {
         capabilities(of: item).contains { standing.policyAllows($0, for: .signIn) }
     }
 
-    /// The group that an item adds for reset, or nil when it does not serve reset.
-    private func resetGroup(_ item: PlanItem) -> GateGroup? {
-        let own = item.confirms.flatMap { standing.credential($0) }?.inOwnMailDomain ?? false
-        guard !own || standing.policy.ownMailDomainsCount else { return nil }
+    /// The gate that an item adds for reset, or nil when it does not serve reset. What is not registered yet is taken to
+    /// travel over a channel of its own.
+    private func resetGate(_ item: PlanItem) -> GateKey? {
+        let known = item.confirms.flatMap { standing.credential($0) }
+        guard known?.inOwnMailDomain != true || standing.policy.ownMailDomainsCount else { return nil }
         guard capabilities(of: item).contains(where: { standing.policyAllows($0, for: .reset) }) else { return nil }
-        return MethodRegistry.traits(of: item.method).group
+        return MethodRegistry.traits(of: item.method).group.map {
+            GateKey(group: $0, channel: known?.channel ?? "new:" + item.method.rawValue)
+        }
     }
 
     private func capabilities(of item: PlanItem) -> [Capability] {
@@ -113,8 +116,7 @@ public struct Planner: Sendable {
     private func meets(_ items: [PlanItem], _ goal: Requirements) -> Bool {
         if goal.mfa, !items.contains(where: servesSignIn) { return false }
         guard goal.reset > 0 else { return true }
-        let groups = standing.resetGroups.union(items.compactMap(resetGroup))
-        return standing.usableGates(groups) >= standing.policy.resetGates
+        return standing.usableGates(standing.countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
     }
 
     private func smallest(_ candidates: [PlanItem], _ goal: Requirements, chosen: [MethodKind]) -> [PlanItem]? {
