@@ -82,9 +82,25 @@ public struct Planner: Sendable {
             guard traits.inWizard, traits.kind != otherApp else { return nil }
             let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
             if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
-            let item = PlanItem(traits.kind, confirms: unconfirmed?.id)
-            return (requirements.mfa && servesSignIn(item)) || (requirements.reset > 0 && resetGate(item) != nil) ? item : nil
+            let fresh = PlanItem(traits.kind)
+            guard let known = unconfirmed.map({ PlanItem(traits.kind, confirms: $0.id) }), isAsGood(known, as: fresh) else {
+                return helps(fresh, requirements) ? fresh : nil
+            }
+            return helps(known, requirements) ? known : nil
         }
+    }
+
+    /// Confirming what the directory knows does whatever registering anew would do: not a landline where only texts
+    /// count, not a mailbox of the organisation.
+    private func isAsGood(_ known: PlanItem, as fresh: PlanItem) -> Bool {
+        servesSignIn(known) == servesSignIn(fresh) && (resetGate(known) == nil) == (resetGate(fresh) == nil)
+    }
+
+    /// Whether registering it would bring anything that is missing: a group of gates that counts already does not.
+    private func helps(_ item: PlanItem, _ requirements: Requirements) -> Bool {
+        if requirements.mfa, servesSignIn(item) { return true }
+        guard requirements.reset > 0, let gate = resetGate(item) else { return false }
+        return !standing.countingGates.contains { $0.group == gate.group }
     }
 
     private func pushIsAllowed(_ requirements: Requirements) -> Bool {
@@ -108,7 +124,8 @@ public struct Planner: Sendable {
     }
 
     private func capabilities(of item: PlanItem) -> [Capability] {
-        MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
+        if let known = item.confirms.flatMap({ standing.credential($0) }) { return known.capabilities.sorted() }
+        return MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
     }
 
     // MARK: search
