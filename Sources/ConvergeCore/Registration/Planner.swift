@@ -54,7 +54,8 @@ public struct Planner: Sendable {
         let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
         let goal = Requirements(
-            mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset)
+            mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset,
+            mfaWanted: requirements.mfaWanted)
         guard !goal.isEmpty, let best = smallest(candidates, goal, chosen: chosen) else {
             return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
         }
@@ -104,8 +105,8 @@ public struct Planner: Sendable {
     }
 
     private func pushIsAllowed(_ requirements: Requirements) -> Bool {
-        (requirements.mfa && standing.policy.mfaAllowed.contains(.appNotification))
-            || (requirements.reset > 0 && standing.policy.resetAllowed.contains(.appNotification))
+        (requirements.mfaWanted && standing.policyAllows(.appNotification, for: .signIn))
+            || (requirements.reset > 0 && standing.policyAllows(.appNotification, for: .reset))
     }
 
     private func servesSignIn(_ item: PlanItem) -> Bool {

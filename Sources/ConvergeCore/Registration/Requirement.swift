@@ -4,10 +4,13 @@ public struct Requirements: Hashable, Sendable {
     public var mfa: Bool
     /// How many more groups of gates a reset needs.
     public var reset: Int
+    /// A method for sign-in is wanted, met or not: decides which app is asked for.
+    public var mfaWanted: Bool
 
-    public init(mfa: Bool, reset: Int) {
+    public init(mfa: Bool, reset: Int, mfaWanted: Bool? = nil) {
         self.mfa = mfa
         self.reset = reset
+        self.mfaWanted = mfaWanted ?? mfa
     }
 
     public static let none = Requirements(mfa: false, reset: 0)
@@ -23,7 +26,8 @@ extension Standing {
     public func requirements(mfaWanted: Bool, resetWanted: Bool) -> Requirements {
         Requirements(
             mfa: mfaWanted && !anythingCountsForSignIn,
-            reset: resetWanted && policy.resetInScope ? missingGates : 0)
+            reset: resetWanted && policy.resetInScope ? missingGates : 0,
+            mfaWanted: mfaWanted)
     }
 
     /// How many more groups of gates a reset by this person needs.
