@@ -48,7 +48,8 @@ public struct Planner: Sendable {
 
     /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
     ///
-    /// - Parameter chosen: what the person chose instead of the proposal; kept as far as it still leads to a plan.
+    /// - Parameter chosen: what the person chose instead of the proposal, the latest choice first; kept as far as it
+    ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
         let candidates = self.candidates(requirements)
         let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
@@ -138,14 +139,17 @@ public struct Planner: Sendable {
     }
 
     private func smallest(_ candidates: [PlanItem], _ goal: Requirements, chosen: [MethodKind]) -> [PlanItem]? {
-        let wanted = candidates.filter { chosen.contains($0.method) }
+        let wanted = chosen.compactMap { method in candidates.first { $0.method == method } }
         for size in 1...Swift.max(1, candidates.count) {
             let fitting = subsets(of: candidates, size: size).filter { meets($0, goal) }
             guard !fitting.isEmpty else { continue }
-            // A choice is kept as far as it goes: most chosen methods first, before strength.
+            // A choice is kept as far as it goes: most chosen methods first, the latest choice before others, before strength.
             return fitting.map { ordered($0, goal) }.min { left, right in
-                let keptLeft = left.filter(wanted.contains).count, keptRight = right.filter(wanted.contains).count
-                return keptLeft != keptRight ? keptLeft > keptRight : isBetter(left, right)
+                let keptLeft = wanted.map(left.contains), keptRight = wanted.map(right.contains)
+                let countLeft = keptLeft.count { $0 }, countRight = keptRight.count { $0 }
+                if countLeft != countRight { return countLeft > countRight }
+                if let differ = wanted.indices.first(where: { keptLeft[$0] != keptRight[$0] }) { return keptLeft[differ] }
+                return isBetter(left, right)
             }.map { keepLonger($0, wanted, candidates, goal) }
         }
         return nil
@@ -153,9 +157,8 @@ public struct Planner: Sendable {
 
     /// A chosen method that is safer but costs one step more stays in the plan although it is no longer the smallest.
     private func keepLonger(_ best: [PlanItem], _ wanted: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
-        let missing = wanted.filter { !best.contains($0) }
-        guard !missing.isEmpty, meets(wanted, goal) else { return best }
-        return ordered(wanted, goal)
+        guard let safer = saferButLonger(than: best, candidates, goal).first(where: wanted.contains) else { return best }
+        return ordered(best + [safer], goal)
     }
 
     private func alternatives(of plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {
