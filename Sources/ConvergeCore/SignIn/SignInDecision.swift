@@ -66,9 +66,11 @@ struct SignInTable {
     /// Rows 5–7d. Nil: nothing stands in the way any more, go on.
     private mutating func proofPage() -> SignInPage? {
         let offered = standing.offered(for: .signIn, reach: facts.reach, now: facts.now)
-        let counting = Set(standing.counting(for: .signIn))
-        let usable = offered.filter(counting.contains)
-        if let first = DefaultMethod.effective(offered: usable, credentials: standing.credentials, preference: person.preference) {
+        let counting = standing.counting(for: .signIn)
+        let usable = offered.filter(Set(counting).contains)
+        if let first = DefaultMethod.effective(
+            offered: usable, credentials: standing.credentials, preference: person.preference, counting: counting)
+        {
             return .challenge(uses: offered, first: first, postpone: proofPostponement)  // 5
         }
         if !counting.isEmpty { return isDemanded ? .unreachable : leaveOut() }  // 6
