@@ -150,7 +150,7 @@ struct SignInTable {
 
     /// Grace holds a second step back only for somebody who never had one.
     var isInGrace: Bool {
-        guard policy.graceDays != nil, person.mfaFirstHeldAt == nil else { return false }
+        guard let days = policy.graceDays, days > 0, person.mfaFirstHeldAt == nil else { return false }
         guard let end = graceEnds else { return true }
         return facts.now < end
     }
@@ -160,6 +160,9 @@ struct SignInTable {
         guard let days = policy.graceDays, let start = person.graceStart else { return nil }
         return facts.endOfDay(start, days)
     }
+
+    /// What "Not now" may say about the days left: nothing once grace is over or never was.
+    private var graceShown: Moment? { isInGrace ? graceEnds : nil }
 
     private var isMFADue: Bool { isDemanded || (person.firstHeldAt != nil && openInterrupt != nil) }
 
@@ -242,7 +245,7 @@ struct SignInTable {
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }
         if mfaMissing, !state.closed.contains(.wizard) {
-            return .wizard(outcome.plan, .notNow(until: graceEnds))  // 11
+            return .wizard(outcome.plan, .notNow(until: graceShown))  // 11
         }
         if missing.reset > 0, !outcome.resetImpossible, !state.closed.contains(.wizard) {
             return .wizard(outcome.plan, resetPostponement)  // 12
@@ -259,7 +262,7 @@ struct SignInTable {
     }
 
     /// A proof that only an interrupt asks for can be put off.
-    private var proofPostponement: Postponement { isDemanded ? .none : .notNow(until: graceEnds) }
+    private var proofPostponement: Postponement { isDemanded ? .none : .notNow(until: graceShown) }
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
