@@ -218,7 +218,8 @@ struct SignInTable {
 
     private var mustChangePassword: Bool {
         guard state.firstFactor == .password, person.passwordMustChange || person.passwordKnownToOthers else { return false }
-        return !((isBridge || isRegistrationOnly) && openInterrupt != nil && !isProven)
+        let passGiven = state.proofs.contains { $0.use.capability == .temporaryAccessPass }
+        return !passGiven && !((isBridge || isRegistrationOnly) && openInterrupt != nil)
     }
 
     // MARK: interrupts
