@@ -88,8 +88,7 @@ struct SignInTable {
 
     /// Row 9a: interrupts may only open for somebody without any proof when the guard is met.
     private mutating func entryWithoutProof() -> SignInPage? {
-        guard person.firstHeldAt == nil, openInterrupt != nil, state.proofs.isEmpty, state.firstFactor == .password,
-            !isRegistrationOnly
+        guard person.firstHeldAt == nil, openInterrupt != nil, state.firstFactor == .password, !isProven, !isRegistrationOnly
         else { return nil }
         if policy.guardKind == .directoryContact, let page = directoryProof() { return page }
         if isGuardMet {
