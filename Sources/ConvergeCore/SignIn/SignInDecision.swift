@@ -80,7 +80,7 @@ struct SignInTable {
         }
         if person.firstHeldAt != nil {
             let proofs = standing.proofsForChange(reach: facts.reach, now: facts.now)
-            if !proofs.isEmpty { return .bridge(uses: proofs, postpone: proofPostponement) }  // 7a
+            if !proofs.isEmpty, !isBridge { return .bridge(uses: proofs, postpone: proofPostponement) }  // 7a
             return isDemanded ? .deadEnd(.stranded) : leaveOut()  // 7b
         }
         return enterRegistration() ?? .deadEnd(.registrationGuarded)  // 7c, 7d
