@@ -17,7 +17,7 @@ protocol Conversation {
 }
 
 /// The addresses of all conversations: `/flows/{id}` and `/flows/{id}/{action}`.
-enum FlowPages {
+enum FlowRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id") { request, instance in
             try await with(request, instance) { try await $0.show($1, request, instance) }

@@ -1,3 +1,3 @@
-enum NoticePages {
+enum NoticeRoutes {
     static let routes: [Route] = []
 }

@@ -1,3 +1,3 @@
-enum DemoPages {
+enum AdministrationRoutes {
     static let routes: [Route] = []
 }

@@ -1,3 +1,3 @@
-enum SetupPages {
+enum AccountRoutes {
     static let routes: [Route] = []
 }

@@ -1,3 +1,3 @@
-enum AdministrationPages {
+enum SecurityInfoRoutes {
     static let routes: [Route] = []
 }

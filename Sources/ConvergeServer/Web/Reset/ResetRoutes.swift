@@ -1,3 +1,3 @@
-enum ProofPages {
+enum ResetRoutes {
     static let routes: [Route] = []
 }

@@ -1,3 +1,3 @@
-enum EnrolmentPages {
+enum SetupRoutes {
     static let routes: [Route] = []
 }

@@ -1,3 +1,3 @@
-enum SecurityInfoPages {
+enum DemoRoutes {
     static let routes: [Route] = []
 }

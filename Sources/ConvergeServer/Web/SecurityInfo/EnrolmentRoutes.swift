@@ -1,3 +1,3 @@
-enum ResetPages {
+enum EnrolmentRoutes {
     static let routes: [Route] = []
 }

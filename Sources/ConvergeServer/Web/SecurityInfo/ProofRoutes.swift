@@ -1,3 +1,3 @@
-enum AccountPages {
+enum ProofRoutes {
     static let routes: [Route] = []
 }
