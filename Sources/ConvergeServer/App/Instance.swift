@@ -1,4 +1,4 @@
-import ConvergeCore
+public import ConvergeCore
 import Logging
 
 /// One running Converge: everything a page or a command needs, assembled once and shared by server, commands and tests.

@@ -12,6 +12,9 @@ struct OrganisationCalendar: Sendable {
         self.calendar = calendar
     }
 
+    /// The zone with an IANA name.
+    static func zone(_ name: String) -> TimeZone? { TimeZone(identifier: name) }
+
     /// The midnight that ends the day lying some days after a moment.
     func endOfDay(_ moment: Moment, after days: Int) -> Moment {
         let date = Date(timeIntervalSince1970: Double(moment.ms) / 1000)

@@ -35,7 +35,7 @@ public struct CredentialStore: Sendable {
 
     /// Opens the content of a credential.
     public func open(_ record: CredentialRecord) throws -> OpenCredential {
-        let bytes = try keys.open(record.sealed, aad: Self.aad(record.id, record.person))
+        let bytes = try keys.open(Sealed(record.sealed), aad: Self.aad(record.id, record.person))
         return OpenCredential(
             credential: record.credential, content: try JSONText.decode(CredentialContent.self, from: bytes),
             spentStep: record.spentStep)

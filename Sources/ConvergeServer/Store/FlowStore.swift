@@ -42,7 +42,7 @@ public struct FlowStore: Sendable {
 
     /// Opens the state of a flow. A state that this release does not know is nil: the flow is closed politely, never guessed.
     public func state<State: Decodable>(_ type: State.Type, of flow: FlowRecord) throws -> State? {
-        let bytes = try keys.open(flow.sealed, aad: Self.aad(flow.id))
+        let bytes = try keys.open(Sealed(flow.sealed), aad: Self.aad(flow.id))
         return try? JSONText.decode(type, from: bytes)
     }
 

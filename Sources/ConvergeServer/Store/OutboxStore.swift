@@ -72,7 +72,7 @@ public struct OutboxStore: Sendable {
     }
 
     public func open(_ record: OutboxRecord) throws -> OutboxMessage {
-        try JSONText.decode(OutboxMessage.self, from: keys.open(record.sealed, aad: Self.aad(record.id)))
+        try JSONText.decode(OutboxMessage.self, from: keys.open(Sealed(record.sealed), aad: Self.aad(record.id)))
     }
 
     /// Delivered, refused for good, or too late: the content is wiped.

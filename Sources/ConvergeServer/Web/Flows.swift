@@ -1,4 +1,5 @@
 import ConvergeCore
+import HTTPTypes
 
 /// Somebody else took a step of the same flow, or changed what the person holds: the transaction is rolled back and the
 /// browser is shown where things are now.
@@ -12,6 +13,8 @@ protocol Conversation {
     static func act(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
     ) async throws -> Reply
+    /// Where such a conversation begins.
+    static var start: String { get }
     /// Where a browser goes that comes back to a conversation which is over.
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply
 }
@@ -50,11 +53,11 @@ enum FlowRoutes {
         let id = FlowID(request.parameters["id"] ?? ""), flows = instance.flows
         // An id alone opens nothing: the flow belongs to the browser that began it.
         guard let flow = try await instance.database.read({ db in try flows.find(id, db) }), flow.browserHash == request.browserHash else {
-            return .page(ExpiredPage(), status: 410)
+            return .page(ExpiredPage(start: "/sign-in"), status: 410)
         }
         let conversation = conversation(flow.kind)
         guard flow.closedAt == nil else { return conversation.after(flow, request) }
-        guard request.now < flow.expiresAt else { return .page(ExpiredPage(), status: 410) }
+        guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
         return try await run(conversation, flow)
     }
 }

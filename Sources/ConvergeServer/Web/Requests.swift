@@ -86,6 +86,8 @@ struct Reply: Sendable {
     var headers: [(name: String, value: String)] = []
     /// A session secret to set, or "" to take the cookie away.
     var session: Secret?
+    /// Who is signed in, for the page's navigation.
+    var person: Visit.Person?
     /// Answers of personal pages are never stored; static files are.
     var mayBeStored = false
 

@@ -20,7 +20,9 @@ extension Instance {
         }
         guard let found else { return .redirect("/sign-in?return=" + PercentEncoding.encode(request.path)) }
         try await touch(found.session, policy: found.dossier.policy.session, now: request.now)
-        return try await run(found)
+        var reply = try await run(found)
+        reply.person = Visit.Person(displayName: found.person.displayName, isAdministrator: found.person.person.isAdministrator)
+        return reply
     }
 
     /// Moves the idle limit of a session on, at most once a minute: reading pages need not write.

@@ -2,6 +2,7 @@ import ConvergeCore
 
 enum ResetConversation: Conversation {
     static let kind = FlowKind.reset
+    static let start = "/reset-password"
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         .page(NotFoundPage(), status: 404)

@@ -2,6 +2,7 @@ import ConvergeCore
 
 enum EnrolmentConversation: Conversation {
     static let kind = FlowKind.enrolment
+    static let start = "/security-info"
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         .page(NotFoundPage(), status: 404)
