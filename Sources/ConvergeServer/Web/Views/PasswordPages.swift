@@ -18,7 +18,6 @@ struct NewPasswordPage: Page {
     var username: String
     /// The rules in words, the first beside the field.
     var rules: [Message]
-    var minimumLength = 8
     var errors: [FieldError] = []
     var notice: Notice?
     var progress: Progress?
@@ -51,16 +50,11 @@ struct NewPasswordPage: Page {
         ]
     }
 
-    /// "At least 12 characters. Three or four words you will remember are better than symbols."
-    static func length(_ count: Int) -> Message { Message("password.rule.length", ["count": .number(count)]) }
-    static let leaked = Message("password.rule.leaked")
-    static let names = Message("password.rule.names")
-    static let last = Message("password.rule.last")
-    /// Three of four kinds of characters.
-    static let kinds = Message("password.rule.kinds")
+    /// A rule in words, by the code and the numbers of the core's rule.
+    static func rule(_ code: String, _ numbers: [String: Int] = [:]) -> Message { Message(code, numbers.mapValues { .number($0) }) }
 
-    /// What is wrong with the new password; `problem` is the name of the core's case, for example `tooShort`.
-    static func problem(_ problem: String, count: Int = 0) -> FieldError {
-        FieldError("new", heading: Message("password.not-accepted"), message: Message("password.problem.\(problem)", ["count": .number(count)]))
+    /// What is wrong with the new password, by the code and the numbers of the core's problem.
+    static func problem(_ code: String, _ numbers: [String: Int] = [:]) -> FieldError {
+        FieldError("new", heading: Message("password.not-accepted"), message: Message(code, numbers.mapValues { .number($0) }))
     }
 }

@@ -1,0 +1,102 @@
+import ConvergeCore
+
+/// A mail as a value: the same parts for every kind, rendered as text and as HTML.
+struct Mail: Sendable {
+    var subject: Message
+    /// Whom it greets.
+    var name: String
+    var paragraphs: [Message]
+    /// A code to be typed, shown large.
+    var code: String?
+    var facts: [Fact] = []
+    /// What follows facts or code.
+    var closing: [Message] = []
+    /// Where "This wasn't me" leads, the whole address.
+    var notMe: String?
+
+    /// A code, and what it is for (the core's purpose).
+    static func code(_ code: String, name: String, purpose: Purpose, until: Moment) -> Mail {
+        Mail(
+            subject: Message("mail.code.subject"), name: name, paragraphs: [Message("mail.code.lead.\(purpose.rawValue)")], code: code,
+            closing: [Message("mail.code.until", ["until": .date(until, .until)]), Message("mail.code.not-you")])
+    }
+
+    /// Something of the person's security info changed.
+    static func securityInfoChanged(_ event: Message, name: String, at: Moment, place: String?, notMe: String?) -> Mail {
+        Mail(
+            subject: Message("mail.changed.subject"), name: name, paragraphs: [Message("mail.changed.lead")],
+            facts: facts(event, at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
+    }
+
+    /// The password was changed by its owner, signed in.
+    static func passwordChanged(name: String, at: Moment, place: String?, notMe: String?) -> Mail {
+        Mail(
+            subject: Message("mail.password.subject"), name: name, paragraphs: [Message("mail.password.changed")],
+            facts: facts(Message("event.password-changed"), at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
+    }
+
+    /// The password was reset by the person, or the account was unlocked.
+    static func passwordReset(name: String, at: Moment, place: String?, notMe: String?) -> Mail {
+        Mail(
+            subject: Message("mail.password.subject"), name: name, paragraphs: [Message("mail.password.reset")],
+            facts: facts(Message("event.password-reset"), at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
+    }
+
+    /// To all other administrators: one of them reset a password.
+    static func administratorReset(name: String, administrator: String, at: Moment, place: String?) -> Mail {
+        Mail(
+            subject: Message("mail.administrator.subject"), name: name,
+            paragraphs: [Message("mail.administrator.lead", ["person": .text(administrator)])],
+            facts: facts(Message("event.password-reset"), at, place), closing: [Message("mail.administrator.closing")])
+    }
+
+    private static func facts(_ event: Message, _ at: Moment, _ place: String?) -> [Fact] {
+        [
+            Fact(Message("not-me.fact.what"), .message(event)),
+            Fact(Message("not-me.fact.when"), .message(Message("not-me.when", ["when": .date(at, .precise)]))),
+        ] + (place.map { [Fact(Message("not-me.fact.place"), .text($0))] } ?? [])
+    }
+}
+
+/// A mail ready to be sent.
+struct RenderedMail: Sendable, Equatable {
+    let subject: String
+    let text: String
+    let html: String
+}
+
+extension Renderer {
+    /// A mail in both forms.
+    func mail(_ mail: Mail, language: String, now: Moment) -> RenderedMail {
+        let say = speaker(language: language, now: now)
+        let slots: Slots = [
+            "t": say.messages.words, "lang": say.messages.language, "dir": say.messages.direction, "organisation": organisation.name,
+            "subject": say(mail.subject), "greeting": say(Message("mail.greeting", ["name": .text(mail.name)])),
+            "paragraphs": mail.paragraphs.map { say($0) }, "mailCode": mail.code, "hasFacts": !mail.facts.isEmpty,
+            "facts": mail.facts.map { $0.slots(say) }, "closing": mail.closing.map { say($0) }, "notMe": mail.notMe,
+        ]
+        return RenderedMail(
+            subject: say(mail.subject), text: fill("mail/message.text", slots), html: fill("mail/message.html", slots))
+    }
+
+    /// A text with a code. Its last line binds the code to the address of this server, so that browsers fill it in there and
+    /// nowhere else (WICG "Origin-bound one-time codes").
+    func codeText(_ code: String, purpose: Purpose, until: Moment, host: String, language: String, now: Moment) -> String {
+        let say = speaker(language: language, now: now)
+        let sentence = say(Message("sms.code.\(purpose.rawValue)", ["code": .text(code), "until": .date(until, .until)]))
+        return "\(sentence)\n\n@\(host) #\(code)"
+    }
+
+    /// A text that tells of a change.
+    func noticeText(_ event: Message, language: String, now: Moment) -> String {
+        speaker(language: language, now: now)(Message("sms.notice", ["event": .message(event)]))
+    }
+}
+
+extension Message {
+    /// What happened to a method, for activity, notices and mails: added, changed, deleted, default, confirmed, suspended.
+    static func event(_ name: String, method kind: String) -> Message { Message("event.\(name)", ["method": .message(.method(kind))]) }
+
+    /// Something else that happened: signed-in, sign-in-refused, password-changed, password-reset, unlocked, codes-made, reviewed.
+    static func event(_ name: String) -> Message { Message("event.\(name)") }
+}

@@ -1,0 +1,147 @@
+import ConvergeCore
+
+/// "Your applications": the person's first page.
+struct HomePage: Page {
+    static let template = "portal/home"
+    var firstName: String
+    /// Things worth doing, for example getting recovery codes.
+    var hints: [Help] = []
+    var notice: Notice?
+
+    var frame: Frame {
+        Frame(layout: .portal(.home), heading: Message("home.heading", ["name": .text(firstName)]), title: Message("home.title"), notice: notice)
+    }
+
+    func body(_ say: Speaker) -> Slots { ["hasHelps": !hints.isEmpty, "helps": hints.map { $0.slots(say) }] }
+}
+
+/// Who the organisation says a person is.
+struct ProfilePage: Page {
+    static let template = "portal/profile"
+    var displayName: String
+    var userName: String
+    var email: String?
+    var passwordSet: Moment?
+    /// Whether the password is kept here, and not in a directory.
+    var canChangePassword = true
+    var notice: Notice?
+
+    var frame: Frame { Frame(layout: .portal(.profile), heading: Message("profile.heading"), notice: notice) }
+
+    func body(_ say: Speaker) -> Slots {
+        let facts = [
+            Fact(Message("profile.fact.name"), .text(displayName)), Fact(Message("profile.fact.user-name"), .text(userName)),
+        ]
+        let mail = email.map { [Fact(Message("profile.fact.email"), .text($0))] } ?? []
+        return [
+            "facts": (facts + mail).map { $0.slots(say) }, "canChange": canChangePassword,
+            "password": say(passwordSet.map { Message("profile.password-set", ["day": .date($0, .onDay)]) } ?? Message("profile.password-unknown")),
+        ]
+    }
+}
+
+/// Recent activity, day by day.
+struct ActivityPage: Page {
+    static let template = "portal/activity"
+
+    /// One thing that happened.
+    struct Event: Sendable {
+        var icon: String
+        var title: Message
+        var badges: [Badge] = []
+        /// Browser and place, or who did it.
+        var detail: String?
+        var at: Moment
+        /// What stands behind the time: "with password and app code".
+        var more: Message?
+        /// Where "This wasn't me" leads.
+        var notMe: String?
+    }
+
+    /// Newest first; days are made here.
+    var events: [Event]
+    var days = 30
+    var earlier: String?
+
+    var frame: Frame {
+        Frame(layout: .portal(.activity), heading: Message("activity.heading"), lead: Message("activity.lead", ["count": .number(days)]))
+    }
+
+    func body(_ say: Speaker) -> Slots {
+        var groups: [(day: Int, events: [Event])] = []
+        for event in events {
+            let day = say.dates.civil(event.at).dayNumber
+            if groups.last?.day == day {
+                groups[groups.count - 1].events.append(event)
+            } else {
+                groups.append((day, [event]))
+            }
+        }
+        return [
+            "isEmpty": events.isEmpty, "earlier": earlier,
+            "groups": groups.enumerated().map { index, group in
+                [
+                    "anchor": "day-\(index + 1)", "name": group.events.first.map { say.dates.say($0.at, .heading, in: say.messages) },
+                    "events": group.events.map { slots($0, say) },
+                ] as Slots
+            },
+        ]
+    }
+
+    private func slots(_ event: Event, _ say: Speaker) -> Slots {
+        [
+            "icon": event.icon, "title": say(event.title), "badges": event.badges.map { $0.slots(say) }, "detail": event.detail,
+            "iso": say.dates.iso(event.at), "time": say.dates.say(event.at, .time, in: say.messages), "more": say(event.more),
+            "notMe": event.notMe,
+        ]
+    }
+}
+
+/// How each method works, in plain words.
+struct GuidePage: Page {
+    static let template = "portal/guide"
+
+    /// A method with its icon, in the order of the guide.
+    var methods: [(kind: String, icon: String)] = [
+        ("totpApp", "app"), ("mobilePhone", "phone"), ("email", "mail"), ("recoveryCodes", "codes"), ("temporaryAccessPass", "pass"),
+    ]
+
+    var frame: Frame { Frame(layout: .portal(nil), heading: Message("guide.heading"), lead: Message("guide.lead")) }
+
+    func body(_ say: Speaker) -> Slots {
+        [
+            "methods": methods.map { method in
+                [
+                    "anchor": method.kind, "icon": method.icon, "name": say(.method(method.kind)),
+                    "what": say(Message("guide.what.\(method.kind)")), "how": say(Message("guide.how.\(method.kind)")),
+                ] as Slots
+            }
+        ]
+    }
+}
+
+/// Makes the first administrator, with the one-time code of the command line.
+struct SetupPage: Page {
+    static let template = "wizard/field"
+    var form = Form("/setup")
+    var code = ""
+    var name = ""
+    var displayName = ""
+    var email = ""
+    var rule: Message
+    var errors: [FieldError] = []
+
+    var frame: Frame { Frame(heading: Message("setup.heading"), lead: Message("setup.lead"), errors: errors) }
+
+    func body(_ say: Speaker) -> Slots {
+        let fields = [
+            Field("code", .code(digits: nil), label: Message("setup.code"), hint: Message("setup.code-hint"), value: code, takesFocus: true),
+            Field("name", .name, label: Message("setup.name"), hint: Message("setup.name-hint"), value: name),
+            Field("display", .text, label: Message("setup.display"), value: displayName, autocomplete: "name"),
+            Field("email", .email, label: Message("setup.email"), value: email, isRequired: false),
+            Field("new", .newPassword, label: Message("password.field.new"), hint: rule),
+            Field("again", .newPassword, label: Message("password.field.again")),
+        ]
+        return ["form": form.slots, "fields": fields.map { $0.slots(say, errors: errors) }, "submit": say(Message("setup.submit"))]
+    }
+}
