@@ -1,3 +1,4 @@
 import ArgumentParser
 import ConvergeServer
-print("x")
+
+print("converge")
