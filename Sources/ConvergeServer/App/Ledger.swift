@@ -1,4 +1,5 @@
 import ConvergeCore
+import Synchronization
 
 /// Writes what has to be remembered and told, in the transaction of the change: audit rows and outbox messages.
 struct Ledger {
@@ -37,7 +38,7 @@ struct Ledger {
             activity, success: success, reason: reason, person: person?.id, personName: person?.name, actor: actor ?? own,
             correlation: correlation, caseCode: caseCode, network: network, agent: agent, details: details)
         event.policyVersion = try instance.policies.currentVersion(db)
-        try instance.audit.write(event, id: instance.world.newToken(bytes: 16), at: now, db)
+        try instance.audit.write(event, id: AuditID.next(at: now, instance.world), at: now, db)
     }
 
     /// Puts a message into the outbox, sealed.
@@ -73,5 +74,20 @@ struct Ledger {
             if let until = try instance.budgets.spend(key, rule, now: now, db) { return until }
         }
         return nil
+    }
+}
+
+/// Ids of audit rows, in the order in which they were written: what happened in one millisecond stays in its order.
+enum AuditID {
+    private static let counter = Atomic<UInt64>(0)
+
+    static func next(at now: Moment, _ world: World) -> String {
+        let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
+        return hex(UInt64(bitPattern: now.ms), 12) + hex(count, 10) + world.newToken(bytes: 6)
+    }
+
+    private static func hex(_ value: UInt64, _ width: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, width - text.count)) + text.suffix(width)
     }
 }
