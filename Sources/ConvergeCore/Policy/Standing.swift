@@ -118,7 +118,7 @@ public struct Standing: Sendable {
     }
 
     /// How far one use of one credential serves a purpose for this person.
-    private func service(of credential: Credential, _ capability: Capability, for purpose: Purpose) -> Service {
+    private func service(of credential: Credential, _ capability: Capability, for purpose: Purpose) -> Usefulness {
         guard credential.capabilities.contains(capability) else { return .never }
         let traits = MethodRegistry.traits(of: capability)
         guard servesPurpose(credential, purpose) else { return .never }

@@ -23,6 +23,7 @@ public struct Instance: Sendable {
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters
+    let outboxSignal = OutboxSignal()
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
     let box: DemoBox?

@@ -3,6 +3,7 @@ import HTTPTypes
 public import Hummingbird
 import Logging
 import NIOCore
+public import ServiceLifecycle
 
 /// The context of one request: who is at the other end of the connection.
 public struct FrontContext: RequestContext {
@@ -54,6 +55,7 @@ public struct Front: Sendable {
             }
             guard let route else { return finish(.page(NotFoundPage(), status: 404), arrival, request) }
             let reply = try await route.run(arrival.request(context), instance)
+            if request.method == .post { instance.outboxSignal.wake() }
             return finish(reply, arrival, request)
         } catch let overload as Overloaded {
             var reply = Reply.page(
@@ -155,4 +157,15 @@ enum FormText {
     }
 
     private static func nibble(_ byte: UInt8) -> UInt8? { Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init) }
+}
+
+extension Front {
+    /// Serves until it is told to stop; then answers what has begun and ends.
+    public func application(extra: [any Service] = []) -> some ApplicationProtocol {
+        Application(
+            router: router(),
+            configuration: .init(
+                address: .hostname(instance.config.listenHost, port: instance.config.listenPort), serverName: nil),
+            services: extra, logger: instance.log)
+    }
 }
