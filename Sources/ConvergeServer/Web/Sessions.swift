@@ -42,11 +42,15 @@ extension Instance {
     ) async throws -> Reply {
         let dossier = signedIn.dossier, now = signedIn.request.now
         let isFresh = signedIn.session.hasFreshProof(policy: dossier.policy, now: now)
-        let nothingToProve = dossier.person.firstHeldAt == nil && guardIsMet(signedIn)
-        guard isFresh || nothingToProve else {
+        guard isFresh || hasNothingToProve(signedIn) else {
             return .redirect("/prove?return=" + PercentEncoding.encode(signedIn.request.path))
         }
         return try await run(RecentlyVerifiedRequest(signedIn: signedIn))
+    }
+
+    /// Never held anything, and the organisation's guard lets the first registration begin without a proof.
+    func hasNothingToProve(_ signedIn: SignedInRequest) -> Bool {
+        signedIn.dossier.person.firstHeldAt == nil && guardIsMet(signedIn)
     }
 
     private func guardIsMet(_ signedIn: SignedInRequest) -> Bool {

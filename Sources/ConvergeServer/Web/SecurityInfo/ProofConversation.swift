@@ -1,18 +1,169 @@
 import ConvergeCore
 
+/// What a fresh proof keeps in its flow row.
+struct ProofFlowState: Codable, Sendable {
+    var challenge: ChallengeState?
+    /// Another code was just sent.
+    var sentAgain = false
+    /// The dead end has been written to the audit log.
+    var noted = false
+}
+
+/// A proof by somebody signed in, before security info opens.
 enum ProofConversation: Conversation {
     static let kind = FlowKind.proof
     static let start = "/security-info"
 
+    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(flow.returnTo) }
+
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
-        .page(NotFoundPage(), status: 404)
+        try await instance.whenSignedIn(request) { signedIn in
+            guard !signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: request.now) else { return .redirect(flow.returnTo) }
+            return try await instance.database.read { db in
+                guard let turn = try ProofTurn(flow, signedIn, instance, db) else { return gone }
+                return .page(ProofView(turn: turn).page)
+            }
+        }
     }
 
     static func act(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
     ) async throws -> Reply {
-        .page(NotFoundPage(), status: 404)
+        try await instance.whenSignedIn(request) { signedIn in
+            try await instance.database.write { db in
+                guard var turn = try ProofTurn(flow, signedIn, instance, db) else { return gone }
+                turn.state.sentAgain = false
+                let outcome = try turn.take(action)
+                if outcome.proven == nil, outcome.refusal == nil { try turn.settle() }
+                guard try instance.flows.update(
+                    flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: outcome.proven != nil, now: request.now, db)
+                else { throw Overtaken() }
+                if let use = outcome.proven {
+                    var reply = Reply.redirect(flow.returnTo)
+                    reply.session = try instance.renewSession(
+                        instance.liveSession(signedIn, db), turn.dossier, proven: use, request, db)
+                    return reply
+                }
+                if let refusal = outcome.refusal { return .page(ProofView(turn: turn, refusal: refusal).page, status: 422) }
+                return .redirect("/flows/\(flow.id)")
+            }
+        }
     }
 
-    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect("/") }
+    private static var gone: Reply { .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+}
+
+/// One step of a proof inside a transaction.
+struct ProofTurn {
+    let instance: Instance
+    let request: AnonymousRequest
+    let ledger: Ledger
+    let flowID: FlowID
+    let dossier: Dossier
+    var state: ProofFlowState
+
+    init?(_ id: FlowID, _ state: ProofFlowState, _ signedIn: SignedInRequest, _ instance: Instance, _ db: any Connection) throws {
+        guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, signedIn.request, db) else { return nil }
+        self.instance = instance
+        request = signedIn.request
+        ledger = Ledger(instance, db, request: signedIn.request, correlation: id.text)
+        flowID = id
+        self.dossier = dossier
+        self.state = state
+    }
+
+    /// Nil: not this person's, begun before everything was signed out, or of another release.
+    init?(_ flow: FlowRecord, _ signedIn: SignedInRequest, _ instance: Instance, _ db: any Connection) throws {
+        guard flow.person == signedIn.dossier.person.id, let state = try instance.flows.state(ProofFlowState.self, of: flow) else { return nil }
+        try self.init(flow.id, state, signedIn, instance, db)
+        guard flow.epoch == dossier.person.sessionEpoch else { return nil }
+    }
+
+    /// What the person may prove it with: the order of proofs for a change; before the first registration, contacts that
+    /// the directory knows, where the guard wants one of them.
+    var offered: [CredentialUse] {
+        let standing = dossier.standing
+        guard dossier.person.firstHeldAt == nil else { return standing.proofsForChange(reach: dossier.reach, now: dossier.now) }
+        let contacts = dossier.policy.guardKind == .directoryContact ? standing.directoryContacts(reach: dossier.reach) : []
+        return standing.proofsForChange(reach: dossier.reach, now: dossier.now) + contacts
+    }
+
+    /// What is asked for first: the default, where something counts.
+    var first: CredentialUse? {
+        let standing = dossier.standing, counting = standing.counting(for: .signIn), offered = self.offered
+        return DefaultMethod.effective(
+            offered: offered.filter(Set(counting).contains), credentials: standing.credentials, preference: dossier.person.preference,
+            counting: counting) ?? offered.first
+    }
+
+    /// Somebody signed in sits at a browser that is known.
+    private var challenger: Challenger { Challenger(instance: instance, dossier: dossier, knownBrowser: true, ledger: ledger) }
+
+    /// The reference that a person reads to the helpdesk; the audit log has the same.
+    var caseCode: String { CaseCode.of(flowID, instance) }
+
+    // MARK: steps
+
+    /// Takes one action of a form.
+    mutating func take(_ action: String) throws -> (proven: CredentialUse?, refusal: Refusal?) {
+        switch action {
+        case "use":
+            guard let use = CredentialUse(form: request.form["use"]), offered.contains(use) else { return (nil, nil) }
+            if state.challenge?.use == use, !challenger.sends(use) { return (nil, nil) }
+            return (nil, try begin(use))
+        case "send":
+            guard let use = state.challenge?.use, offered.contains(use) else { return (nil, nil) }
+            let refusal = try begin(use)
+            state.sentAgain = refusal == nil
+            return (nil, refusal)
+        case "answer":
+            return try answer()
+        default:
+            return (nil, nil)
+        }
+    }
+
+    /// Starts what starts by itself, and writes a dead end down once.
+    mutating func settle() throws {
+        guard let first else {
+            guard !state.noted else { return }
+            state.noted = true
+            return try ledger.note(.deadEndShown, dossier.record, success: false, reason: deadEndReason, caseCode: caseCode)
+        }
+        if let current = state.challenge, offered.contains(current.use) { return }
+        state.challenge = nil
+        // People are led here by a link: what is sent starts by itself once in ten minutes at most, known browser or not.
+        let gate = Challenger(instance: instance, dossier: dossier, knownBrowser: false, ledger: ledger)
+        guard try gate.mayStartByItself(first) else { return }
+        _ = try begin(first)
+    }
+
+    private var deadEndReason: String {
+        if dossier.person.firstHeldAt == nil { return DeadEnd.registrationGuarded.rawValue }
+        return dossier.standing.anythingCountsForSignIn ? "unreachable" : DeadEnd.stranded.rawValue
+    }
+
+    private mutating func begin(_ use: CredentialUse) throws -> Refusal? {
+        let (challenge, refusal) = try challenger.begin(use, purpose: .change, continuing: state.challenge)
+        if refusal == nil || challenge.code != nil { state.challenge = challenge }
+        return refusal
+    }
+
+    private mutating func answer() throws -> (proven: CredentialUse?, refusal: Refusal?) {
+        let offered = self.offered
+        guard var challenge = state.challenge, offered.contains(challenge.use) else { return (nil, nil) }
+        let outcome = try challenger.answer(request.form["code"], state: &challenge, offered: offered)
+        state.challenge = challenge
+        switch outcome {
+        case .refused(let refusal):
+            try ledger.note(
+                .challengeAnswered, dossier.record, success: false, reason: refusal.code.rawValue,
+                details: ["capability": challenge.use.capability.rawValue, "purpose": Purpose.change.rawValue])
+            return (nil, refusal)
+        case .proved(let use):
+            try ledger.note(
+                .challengeAnswered, dossier.record, details: ["capability": use.capability.rawValue, "purpose": Purpose.change.rawValue])
+            return (use, nil)
+        }
+    }
 }
