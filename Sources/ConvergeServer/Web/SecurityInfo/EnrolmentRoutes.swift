@@ -8,6 +8,10 @@ enum EnrolmentRoutes {
         .recentlyVerified(.post, "/security-info/add", add),
         .recentlyVerified(.get, "/security-info/change") { _, _ in .redirect("/security-info") },
         .recentlyVerified(.post, "/security-info/change", change),
+        .recentlyVerified(.get, "/security-info/replace") { _, _ in .redirect("/security-info") },
+        .recentlyVerified(.post, "/security-info/replace") { verified, instance in
+            verified.request.form["credential"].isEmpty ? try await add(verified, instance) : try await change(verified, instance)
+        },
         .recentlyVerified(.get, "/security-info/confirm") { _, _ in .redirect("/security-info") },
         .recentlyVerified(.post, "/security-info/confirm", confirm),
     ]
