@@ -7,6 +7,8 @@ enum NoticeEvent: Sendable, Hashable {
     /// Somebody passed one gate of a reset and had no second.
     case resetStopped
     case recoveryCodesMade
+    /// "This wasn't me": nothing was switched off, but everything was signed out.
+    case reported
 
     /// The event as a page, a mail and a text name it.
     var message: Message {
@@ -20,21 +22,38 @@ enum NoticeEvent: Sendable, Hashable {
         case .unlocked: .event("unlocked")
         case .resetStopped: .event("reset-failed")
         case .recoveryCodesMade: .event("codes-made")
+        case .reported: .event("reported")
         }
     }
 
-    /// The name under which a "this wasn't me" link remembers it.
+    /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
     var name: String {
         switch self {
-        case .methodAdded: "added"
-        case .methodChanged: "changed"
-        case .methodRemoved: "deleted"
-        case .methodSuspended: "suspended"
+        case .methodAdded(let kind): "added.\(kind.rawValue)"
+        case .methodChanged(let kind): "changed.\(kind.rawValue)"
+        case .methodRemoved(let kind): "deleted.\(kind.rawValue)"
+        case .methodSuspended(let kind): "suspended.\(kind.rawValue)"
         case .passwordReset: "password-reset"
         case .passwordChanged: "password-changed"
         case .unlocked: "unlocked"
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
+        case .reported: "reported"
+        }
+    }
+
+    /// The event with a name.
+    init?(name: String) {
+        let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+        switch (parts.first, parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil) {
+        case ("added", let kind?): self = .methodAdded(kind)
+        case ("changed", let kind?): self = .methodChanged(kind)
+        case ("deleted", let kind?): self = .methodRemoved(kind)
+        case ("suspended", let kind?): self = .methodSuspended(kind)
+        default:
+            let plain: [Self] = [.passwordReset, .passwordChanged, .unlocked, .resetStopped, .recoveryCodesMade, .reported]
+            guard let event = plain.first(where: { $0.name == name }) else { return nil }
+            self = event
         }
     }
 
@@ -48,7 +67,7 @@ extension Ledger {
     /// How long a notice is worth delivering.
     private static let life = Span.hours(24)
     /// How long a "this wasn't me" link works.
-    private static let linkLife = Span.days(7)
+    static let linkLife = Span.days(7)
 
     /// Tells a person's other contact points of a change, with a "this wasn't me" link in mails.
     ///

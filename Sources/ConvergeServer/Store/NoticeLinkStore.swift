@@ -5,6 +5,7 @@ struct NoticeLink: Sendable, Hashable {
     let person: PersonID
     let credential: CredentialID?
     let what: String
+    let expires: Moment
 }
 
 /// "This wasn't me" links, stored as keyed hashes; each works once, for seven days.
@@ -31,7 +32,7 @@ struct NoticeLinkStore: Sendable {
         try db.rows(
             """
             UPDATE notice_link SET used_ms = \(now) WHERE hash = \(hash) AND used_ms IS NULL AND expires_ms > \(now)
-            RETURNING person_id, credential_id, what
+            RETURNING person_id, credential_id, what, expires_ms
             """
         ).first.map(link)
     }
@@ -39,6 +40,7 @@ struct NoticeLinkStore: Sendable {
     private func link(_ row: Row) throws -> NoticeLink {
         NoticeLink(
             person: try row.id("person_id", as: PersonSubject.self),
-            credential: try row.optionalID("credential_id", as: CredentialSubject.self), what: try row.text("what"))
+            credential: try row.optionalID("credential_id", as: CredentialSubject.self), what: try row.text("what"),
+            expires: try row.moment("expires_ms"))
     }
 }

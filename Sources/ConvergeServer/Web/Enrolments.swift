@@ -129,7 +129,7 @@ struct Registrar {
         try instance.credentials.insert(credential, of: dossier.person.id, content: CredentialContent(), hint: "", db)
         try instance.credentials.insertRecoveryCodes(
             codes.map { RecoveryCodes.hash($0.canonical.text, context) }, of: id, db)
-        try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue])
+        try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue, "credential": id.text])
         return codes.map { $0.shown(.recoveryCode) }
     }
 }
