@@ -1,4 +1,5 @@
 import ConvergeCore
+import Foundation
 
 /// The audit log: filtered by a form, exported as JSON or CSV.
 struct AuditPage: Page {
