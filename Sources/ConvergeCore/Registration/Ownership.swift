@@ -8,14 +8,14 @@ public enum Addability: Hashable, Sendable {
 }
 
 extension Standing {
-    /// A second step is wanted of this person, met or not: by policy, by the person's own switch, or by a role.
-    public var isSecondStepWanted: Bool {
+    /// A method that counts for sign-in must be registered, whether or not a second step is demanded right now.
+    public var mustRegisterForSignIn: Bool {
         policy.mfaRequired || policy.requireForMFA || person.mfaState != .disabled || person.isAdministrator
     }
 
-    /// What is missing, whatever page the person is on.
-    public var missing: Requirements {
-        requirements(mfaWanted: isSecondStepWanted, resetWanted: policy.requireForReset)
+    /// What policy wants of the person and does not have, outside any sign-in.
+    public var ownRequirements: Requirements {
+        requirements(mfaWanted: mustRegisterForSignIn, resetWanted: policy.requireForReset)
     }
 
     /// The methods of this release that owners add themselves, strongest first, each with whether that is open now.
@@ -107,7 +107,7 @@ extension Standing {
 
     /// What would be missing afterwards that is not missing now.
     private func lost(by after: Standing) -> Set<Purpose> {
-        let before = missing, then = after.missing
+        let before = ownRequirements, then = after.ownRequirements
         var lost: Set<Purpose> = []
         if then.mfa, !before.mfa { lost.insert(.signIn) }
         if then.reset > before.reset { lost.insert(.reset) }

@@ -22,7 +22,7 @@ enum AccountRoutes {
     private static func home(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
         let dossier = signedIn.dossier, standing = dossier.standing
         var hints: [Help] = []
-        if !standing.missing.isEmpty {
+        if !standing.ownRequirements.isEmpty {
             hints.append(
                 Help(
                     icon: "shield", title: Message("home.hint.wanting"), href: "/security-info", hint: Message("home.hint.wanting-text")))

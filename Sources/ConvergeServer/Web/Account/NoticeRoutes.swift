@@ -15,7 +15,7 @@ enum NoticeRoutes {
         let token = request.parameters["token"] ?? "", links = NoticeLinkStore(organisation: instance.organisation)
         let link = try await instance.database.read { db in try links.find(hash: hash(token, instance), now: request.now, db) }
         guard let link, let event = NoticeEvent(name: link.what) else { return .page(LinkSpentPage(), status: 410) }
-        return .page(NotMePage(form: Form("/not-me", hidden: ["token": token]), what: event.message, at: link.expires - Ledger.linkLife))
+        return .page(NotMePage(form: Form("/not-me", hidden: ["token": token]), what: event.message, at: link.at))
     }
 
     private static func report(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {

@@ -35,8 +35,8 @@ struct DeleteMethod {
         let items = deletion.replacements.map { kind in
             let isSame = kind == credential.method, name = kind.rawValue
             return Choice(
-                isSame ? Message("refused.new.\(name)") : .method(name),
-                hint: isSame ? Message("refused.new-hint") : Message("method.hint.\(name)"), icon: MethodRegistry.traits(of: kind).icon,
+                isSame ? Message("refused.anew.\(name)") : .method(name),
+                hint: isSame ? Message("refused.anew-hint") : Message("method.hint.\(name)"), icon: MethodRegistry.traits(of: kind).icon,
                 .button(name: isSame ? "credential" : "method", value: isSame ? credential.id.text : name))
         }
         // A new one of the same kind takes the place at once; another kind is added, and then this page asks again.

@@ -38,16 +38,16 @@ enum SavedNotice: Sendable, Hashable {
         }
     }
 
-    var message: Message {
+    var notice: Notice {
         switch self {
-        case .added(let kind): Message("saved.added.\(kind.rawValue)")
-        case .changed(let kind): Message("saved.changed", ["method": .message(.yourMethod(kind.rawValue))])
-        case .confirmed(let kind): Message("saved.confirmed", ["method": .message(.yourMethod(kind.rawValue))])
-        case .deleted(let kind): Message("saved.deleted", ["method": .message(.yourMethod(kind.rawValue))])
-        case .defaultChanged(let capability): Message("saved.default", ["method": .message(.asked(capability.rawValue))])
-        case .codes: Message("saved.codes")
-        case .password: Message("saved.password")
-        case .forgotten: Message("saved.forgotten")
+        case .added(let kind): .added(kind.rawValue)
+        case .changed(let kind): .changed(kind.rawValue)
+        case .confirmed(let kind): .confirmed(kind.rawValue)
+        case .deleted(let kind): .deleted(kind.rawValue)
+        case .defaultChanged(let capability): .defaultChanged(capability.rawValue)
+        case .codes: .codesKept
+        case .password: .passwordChanged
+        case .forgotten: .saved(Message("saved.forgotten"))
         }
     }
 
@@ -56,6 +56,6 @@ enum SavedNotice: Sendable, Hashable {
 
     /// The notice of a request's address.
     static func notice(_ request: AnonymousRequest) -> Notice? {
-        SavedNotice(query: request.query["saved"]).map { .saved($0.message) }
+        SavedNotice(query: request.query["saved"])?.notice
     }
 }

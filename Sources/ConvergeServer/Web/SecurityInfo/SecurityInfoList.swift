@@ -43,20 +43,20 @@ struct SecurityInfoList {
         if case .added(let kind) = saved, !dossier.person.preference.isEmpty, let first = candidates.first, first != standing.usualDefault,
             standing.credential(first.credential)?.method == kind
         {
-            return Notice(kind: .saved, message: saved.message, detail: Message("security.better-default"))
+            return Notice(kind: .saved, message: saved.notice.message, detail: Message("security.better-default"))
         }
-        return .saved(saved.message)
+        return saved.notice
     }
 
     /// What is missing, said and never forced: somebody who comes here by themselves does not meet the wizard.
     private var wanting: Notice? {
-        let missing = standing.missing
+        let missing = standing.ownRequirements
         if missing.mfa { return Notice(kind: .info, message: Message("security.wanting.sign-in")) }
         if missing.reset > 0 {
             return Notice(kind: .info, message: Message("security.wanting.reset", ["count": .number(missing.reset)]))
         }
         if dossier.person.kind == .guest, !dossier.policy.resetInScope, !dossier.document.reset.isEmpty {
-            return Notice(kind: .info, message: Message("security.guest"))
+            return Notice(kind: .info, message: Message("security.guest"), detail: Message("security.guest-detail"))
         }
         return nil
     }
