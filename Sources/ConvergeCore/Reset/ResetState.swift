@@ -27,6 +27,8 @@ public struct ResetState: Codable, Sendable, Equatable {
     /// Whether the code page is open.
     public var awaitingCode = false
     public var finished: ResetReason?
+    /// The contact points were told that the reset could not go on.
+    public var toldNotEnough = false
 
     /// The whole of a reset lives this long.
     public static let life = Span.minutes(15)
