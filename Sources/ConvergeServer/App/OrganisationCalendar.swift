@@ -23,13 +23,10 @@ struct OrganisationCalendar: Sendable {
         return Moment(ms: Int64(end.timeIntervalSince1970 * 1000))
     }
 
-    /// The midnight with which a day begins; nil for a day that the calendar lacks.
-    func startOfDay(year: Int, month: Int, day: Int) -> Moment? {
-        let wanted = DateComponents(year: year, month: month, day: day)
-        guard let date = calendar.date(from: wanted) else { return nil }
-        // The 30th of February is turned into a day of March: not what was asked.
-        let found = calendar.dateComponents([.year, .month, .day], from: date)
-        guard found.year == year, found.month == month, found.day == day else { return nil }
-        return Moment(ms: Int64(calendar.startOfDay(for: date).timeIntervalSince1970 * 1000))
+    /// The midnight that begins a day; nil for a date that does not exist.
+    func start(year: Int, month: Int, day: Int) -> Moment? {
+        let parts = DateComponents(year: year, month: month, day: day)
+        guard parts.isValidDate(in: calendar), let date = calendar.date(from: parts) else { return nil }
+        return Moment(ms: Int64(date.timeIntervalSince1970 * 1000))
     }
 }

@@ -71,6 +71,6 @@ extension OrganisationCalendar {
     func startOfDay(_ text: String) -> Moment? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2], (1970...9999).contains(year) else { return nil }
-        return startOfDay(year: year, month: month, day: day)
+        return start(year: year, month: month, day: day)
     }
 }
