@@ -31,6 +31,8 @@ public struct ResetState: Codable, Sendable, Equatable {
     /// Before the first proof five tries per choice, each credential's own budget beside them; after it five for the whole reset.
     public var triesLeft = CodeState.triesMax
     public var finished: ResetReason?
+    /// The contact points were told that the reset could not go on.
+    public var toldNotEnough = false
 
     /// The whole of a reset lives this long.
     public static let life = Span.minutes(15)

@@ -226,7 +226,7 @@ struct SignInTable {
     /// What is missing, and the plan for it.
     var requirements: Requirements {
         standing.requirements(
-            mfaWanted: isDemanded || policy.mfaRequired || policy.requireForMFA || person.mfaState != .disabled || person.isAdministrator,
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
             resetWanted: policy.requireForReset)
     }
 

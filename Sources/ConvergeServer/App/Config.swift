@@ -64,16 +64,18 @@ public struct Config: Sendable {
     }
 
     /// Settings for trying Converge on this machine: plain http on loopback, everything in one folder.
-    public static func demo(dataFolder: String, port: Int) -> Config {
+    ///
+    /// - Parameter environment: may point mail and texts to real servers; nothing else of it is read.
+    public static func demo(dataFolder: String, port: Int, environment: [String: String] = [:]) -> Config {
         var reader = ConfigReader(
             yaml: "",
             environment: [
                 "CONVERGE_PUBLICURL": "http://localhost:\(port)", "CONVERGE_LISTEN_PORT": "\(port)",
                 "CONVERGE_DATABASE_PATH": dataFolder + "/converge.db", "CONVERGE_KEYRING_PATH": dataFolder + "/keys.json",
-                "CONVERGE_ORGANISATION_NAME": "Example Organisation", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
+                "CONVERGE_ORGANISATION_NAME": "Harbour & Vale", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
                 "CONVERGE_ORGANISATION_MAILDOMAINS": "example.org", "CONVERGE_LOG_FORMAT": "text",
-                "CONVERGE_ORGANISATION_HELPDESK": "Call the helpdesk on 0117 496 0123, weekdays from 8 to 18.",
-            ])
+                "CONVERGE_ORGANISATION_HELPDESK": "Weekdays from 8 to 18", "CONVERGE_ORGANISATION_HELPDESKPHONE": "0117 496 0123",
+            ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
         var config = read(&reader)
         precondition(reader.problems.isEmpty, "the demo's own settings: \(reader.problems)")
         config.isDemo = true

@@ -65,7 +65,7 @@ extension Ledger {
         let token = Secret(instance.world.newToken(bytes: 24)), record = dossier.record
         try NoticeLinkStore(organisation: instance.organisation).insert(
             hash: instance.keyed(token.text, "notice"), person: record.id, credential: credential, what: event.name,
-            expires: now + Self.linkLife, db)
+            at: now, expires: now + Self.linkLife, db)
         let mail = letter(event, record, notMe: instance.letters.notMe(token)), language = record.locale ?? "en"
         for contact in contacts {
             let message: OutboxMessage =

@@ -223,6 +223,7 @@ CREATE TABLE notice_link (
     person_id TEXT NOT NULL REFERENCES person (id),
     credential_id TEXT,
     what TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
     used_ms BIGINT
 );

@@ -1,3 +1,0 @@
-enum EnrolmentRoutes {
-    static let routes: [Route] = []
-}

@@ -1,3 +1,0 @@
-enum ProofRoutes {
-    static let routes: [Route] = []
-}
