@@ -22,4 +22,11 @@ struct OrganisationCalendar: Sendable {
         guard let end = calendar.date(byAdding: .day, value: days + 1, to: start) else { return moment + .days(days) }
         return Moment(ms: Int64(end.timeIntervalSince1970 * 1000))
     }
+
+    /// The midnight that begins a day; nil for a date that does not exist.
+    func start(year: Int, month: Int, day: Int) -> Moment? {
+        let parts = DateComponents(year: year, month: month, day: day)
+        guard parts.isValidDate(in: calendar), let date = calendar.date(from: parts) else { return nil }
+        return Moment(ms: Int64(date.timeIntervalSince1970 * 1000))
+    }
 }

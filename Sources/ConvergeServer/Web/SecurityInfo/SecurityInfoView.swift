@@ -159,11 +159,11 @@ struct SecurityInfoView {
         let outcome = Planner(rest).plan(rest.ownRequirements)
         return rest.reasons(for: rest.ownRequirements, outcome: outcome).compactMap { reason in
             switch reason {
-            case .secondStepMissing(let rules): Reason(.policy, Message("refused.why.sign-in", ["policy": .text(rules.joined(separator: ", "))]))
+            case .secondStepMissing(let rules): Reason(.policy, Message("refused.because.sign-in", ["policy": .text(rules.joined(separator: ", "))]))
             case .administrator: Reason(.policy, Message("more.why.administrator"))
             case .personalSetting: Reason(.policy, Message("more.why.personal"))
             case .proofsMissing(let rules, let gates, _):
-                Reason(.policy, Message("refused.why.reset", ["policy": .text(rules.joined(separator: ", ")), "gates": .number(gates)]))
+                Reason(.policy, Message("refused.because.reset", ["policy": .text(rules.joined(separator: ", ")), "gates": .number(gates)]))
             case .doesNotCount(_, let kind, _, _): MoreInformationPage.doesNotCount(kind.rawValue)
             case .servesBoth, .counts, .impossible: nil
             }

@@ -37,7 +37,7 @@ struct Field: Sendable {
         let error = errors.first { $0.field == id }
         let described = [hint.map { _ in "\(id)-hint" }, error.map { _ in "\(id)-error" }].compactMap(\.self).joined(separator: " ")
         var slots: Slots = [
-            "id": id, "label": say(label), "hint": say(hint), "error": say(error?.message), "value": value.flatMap { $0.isEmpty ? nil : $0 },
+            "id": id, "label": say(label), "hint": say.optional(hint), "error": say.optional(error?.message), "value": value.flatMap { $0.isEmpty ? nil : $0 },
             "required": isRequired, "focus": takesFocus && errors.isEmpty, "described": described.isEmpty ? nil : described,
         ]
         let (type, complete, mode, more) = attributes
@@ -94,7 +94,7 @@ struct PhoneInput: Sendable {
                     "value": country.region, "label": "\(country.name) +\(country.calling)", "chosen": country.region == region,
                 ] as Slots
             },
-            "number": number.slots(say, errors: errors), "phoneHint": say(hint),
+            "number": number.slots(say, errors: errors), "phoneHint": say.optional(hint),
         ]
     }
 }

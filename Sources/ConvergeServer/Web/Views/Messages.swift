@@ -118,5 +118,5 @@ struct Speaker: Sendable {
     func callAsFunction(_ message: Message) -> String { messages.text(message, dates: dates) }
 
     /// The sentence of a message, if there is one.
-    func callAsFunction(_ message: Message?) -> String? { message.map { messages.text($0, dates: dates) } }
+    func optional(_ message: Message?) -> String? { message.map { messages.text($0, dates: dates) } }
 }

@@ -131,7 +131,7 @@ struct Notice: Sendable {
     func slots(_ say: Speaker) -> Slots {
         [
             "saved": kind == .saved && detail == nil, "callout": kind != .saved || detail != nil, "message": say(message),
-            "detail": say(detail), "icon": kind == .saved ? "success" : kind.rawValue,
+            "detail": say.optional(detail), "icon": kind == .saved ? "success" : kind.rawValue,
             "kind": kind == .info ? nil : " is-\(kind == .saved ? "success" : kind.rawValue)",
         ]
     }
@@ -161,7 +161,7 @@ struct Choice: Sendable {
     }
 
     func slots(_ say: Speaker) -> Slots {
-        var slots: Slots = ["icon": icon, "title": say(title), "hint": say(hint)]
+        var slots: Slots = ["icon": icon, "title": say(title), "hint": say.optional(hint)]
         switch action {
         case .link(let href): slots["href"] = href
         case .button(let name, let value): slots["button"] = ["name": name, "value": value] as Slots
@@ -197,7 +197,7 @@ struct Radio: Sendable {
     var isChosen = false
 
     func slots(_ say: Speaker, name: String) -> Slots {
-        ["name": name, "value": value, "title": say(title), "hint": say(hint), "detail": detail, "chosen": isChosen]
+        ["name": name, "value": value, "title": say(title), "hint": say.optional(hint), "detail": detail, "chosen": isChosen]
     }
 }
 
@@ -324,7 +324,7 @@ struct Help: Sendable {
     var href: String?
     var hint: Message?
 
-    func slots(_ say: Speaker) -> Slots { ["icon": icon, "title": say(title), "href": href, "hint": say(hint)] }
+    func slots(_ say: Speaker) -> Slots { ["icon": icon, "title": say(title), "href": href, "hint": say.optional(hint)] }
 
     /// The organisation's helpdesk, every way it can be reached.
     static func helpdesk(_ organisation: Organisation, withReference: Bool = false) -> [Help] {

@@ -95,7 +95,7 @@ struct ActivityPage: Page {
     private func slots(_ event: Event, _ say: Speaker) -> Slots {
         [
             "icon": event.icon, "title": say(event.title), "badges": event.badges.map { $0.slots(say) }, "detail": event.detail,
-            "iso": say.dates.iso(event.at), "time": say.dates.say(event.at, .time, in: say.messages), "more": say(event.more),
+            "iso": say.dates.iso(event.at), "time": say.dates.say(event.at, .time, in: say.messages), "more": say.optional(event.more),
             "notMe": event.notMe,
         ]
     }

@@ -105,7 +105,7 @@ struct Renderer: Sendable {
             ] as Slots
         }
         return [
-            "title": title(of: frame, heading: heading, say), "heading": heading, "lead": say(frame.lead),
+            "title": title(of: frame, heading: heading, say), "heading": heading, "lead": say.optional(frame.lead),
             "crumb": frame.crumb?.slots(say), "who": frame.who.map { ["name": $0.name, "notYou": $0.notYou] as Slots },
             "progress": frame.progress?.slots(say), "notice": frame.notice?.slots(say), "errors": summary,
             "ways": frame.ways.isEmpty ? nil : ["items": frame.ways.map { $0.slots(say) }] as Slots,
@@ -113,7 +113,7 @@ struct Renderer: Sendable {
     }
 
     private func title(of frame: Frame, heading: String, _ say: Speaker) -> String {
-        var title = say(frame.title) ?? heading
+        var title = say.optional(frame.title) ?? heading
         if let progress = frame.progress, let step = progress.current {
             title = say(
                 Message("layout.title.step", ["step": .number(step), "count": .number(progress.steps.count), "title": .text(title)]))
