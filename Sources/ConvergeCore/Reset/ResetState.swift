@@ -31,8 +31,10 @@ public struct ResetState: Codable, Sendable, Equatable {
     /// Before the first proof five tries per choice, each credential's own budget beside them; after it five for the whole reset.
     public var triesLeft = CodeState.triesMax
     public var finished: ResetReason?
-    /// The contact points were told that the reset could not go on.
-    public var toldNotEnough = false
+    /// A wrong answer after a passed gate was counted against this reset: once, however many follow.
+    public var countedAsFailed = false
+    /// That the reset could not go on was written down, and the contact points were told.
+    public var toldStopped = false
 
     /// The whole of a reset lives this long.
     public static let life = Span.minutes(15)
