@@ -15,7 +15,7 @@ import Testing
 
     @Test func `a request arrives with its method, headers and body, and the answer comes back whole`() async throws {
         let http = OutgoingHTTP(curl: curl)
-        try await serve(WebConversation.answer("201 Created", headers: ["X-Key: a: b", "Set-Cookie: s=1"], body: "{}")) { url, heard in
+        try await serve(WebConversation.answer("201 Created", headers: ["X-Key: a: b", "Set-Cookie: s=1"], body: "{}")) { (url: String, heard: Heard) async throws -> Void in
             let answer = try await http.send(.init("POST", url + "/send?x=1", headers: [.init("X-Mine", "m")], body: Array("hello".utf8)))
             #expect(answer.status == 201 && answer.text == "{}")
             #expect(answer.header("x-key") == "a: b")
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func `an empty body is sent as empty`() async throws {
-        try await serve(WebConversation.answer("204 No Content")) { url, heard in
+        try await serve(WebConversation.answer("204 No Content")) { (url: String, heard: Heard) async throws -> Void in
             #expect(try await OutgoingHTTP(curl: curl).send(.init("POST", url)).status == 204)
             #expect(try #require(heard.all.first).lowercased().contains("content-length: 0\r\n"))
         }
@@ -41,7 +41,7 @@ import Testing
         let heard = Heard()
         let target = try await LoopbackServer { WebConversation(heard: heard, answer: WebConversation.answer("200 OK")) }
         let location = "Location: http://127.0.0.1:\(target.port)/"
-        try await serve(WebConversation.answer("302 Found", headers: [location])) { url, _ in
+        try await serve(WebConversation.answer("302 Found", headers: [location])) { (url: String, _: Heard) async throws -> Void in
             #expect(try await OutgoingHTTP(curl: curl).send(.init("GET", url)).status == 302)
         }
         #expect(heard.all.isEmpty)
@@ -51,10 +51,11 @@ import Testing
 
     @Test func `an answer at the limit is taken and one byte more is not`() async throws {
         let http = OutgoingHTTP(curl: curl, settings: .init(answerLimit: 1000))
-        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1000))) { url, _ in
-            #expect(try await http.send(.init("GET", url)).body.count == 1000)
+        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1000))) { (url: String, _: Heard) async throws -> Void in
+            let answer = try await http.send(.init("GET", url))
+            #expect(answer.body.count == 1000)
         }
-        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1001))) { url, _ in
+        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1001))) { (url: String, _: Heard) async throws -> Void in
             await #expect(throws: OutgoingHTTP.Failure.tooLarge) { try await http.send(.init("GET", url)) }
         }
         try await curl.close()
@@ -62,7 +63,7 @@ import Testing
 
     @Test func `silence ends in a time-out`() async throws {
         let http = OutgoingHTTP(curl: curl, settings: .init(connectSeconds: 1, totalSeconds: 1))
-        try await serve("") { url, _ in
+        try await serve("") { (url: String, _: Heard) async throws -> Void in
             await #expect(throws: OutgoingHTTP.Failure.timeout) { try await http.send(.init("GET", url)) }
         }
         try await curl.close()

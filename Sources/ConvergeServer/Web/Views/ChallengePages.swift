@@ -69,8 +69,8 @@ struct CodePage: Page {
         let field = Field("code", .code(digits: isLetters ? nil : digits), label: label, hint: hint, takesFocus: true)
         return [
             "form": form.slots, "field": field.slots(say, errors: errors),
-            "remember": rememberDays.map { say(Message("code.remember", ["count": .number($0)])) as String },
-            "remember": rememberDays.map { days -> String in say(Message("code.remember", ["count": .number(days)])) },
+            "remember": rememberDays.map { say(Message("code.remember", ["count": .number($0)])) },
+            "submit": say(submit ?? Message("code.submit.sign-in")), "choices": others.slots(say), "open": othersOpen,
             "notNow": notNow.map { $0.slots.merging(["words": say(Postpone.words(until: notNowUntil))]) },
         ]
     }
