@@ -91,7 +91,7 @@ struct Registrar {
         let wizard = dossier.credentials.filter { firstWizard && $0.credential.fromFirstWizard }.map(\.id)
         try ledger.tell(
             new.replaces == nil ? .methodAdded(new.method) : .methodChanged(new.method), dossier, credential: use.credential,
-            except: Set(wizard).union([use.credential]))
+            except: Set(wizard).union([use.credential]), gone: Set([new.replaces].compactMap { $0 }))
         return use
     }
 
