@@ -18,7 +18,7 @@ extension Example {
             "reset-choose-second",
             ResetChoosePage(
                 form: flow, gate: 2, gates: 2,
-                choices: [Radio(value: "text", title: .use("text"), hint: CodeSent.numberEnding("84").words, isChosen: true)],
+                choices: [Radio(value: "text", title: .use("text"), hint: CodeSent.numberEnding("84").label, isChosen: true)],
                 notice: .proofs(done: 1, of: 2), cannot: .post(flow))),
         Example("reset-contact", ResetContactPage(contact: .phone(PhoneInput(countries: countries, region: "GB")), form: flow, another: .post(flow))),
         Example(

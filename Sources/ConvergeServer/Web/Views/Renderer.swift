@@ -49,7 +49,9 @@ struct Renderer: Sendable {
     }
 
     /// The catalogue of a language, English where there is none.
-    func messages(_ language: String) -> Messages { catalogues[language] ?? fallback }
+    func messages(_ language: String) -> Messages {
+        catalogues[language] ?? catalogues[String(language.prefix { $0 != "-" }).lowercased()] ?? fallback
+    }
 
     /// Says messages to somebody now.
     func speaker(language: String, now: Moment) -> Speaker {
