@@ -9,7 +9,9 @@ struct HomePage: Page {
     var notice: Notice?
 
     var frame: Frame {
-        Frame(layout: .portal(.home), heading: Message("home.heading", ["name": .text(firstName)]), title: Message("home.title"), notice: notice)
+        Frame(
+            layout: .portal(.home), heading: Message("home.heading", ["name": .text(firstName)]), title: Message("home.title"),
+            notice: notice)
     }
 
     func body(_ say: Speaker) -> Slots { ["hasHelps": !hints.isEmpty, "helps": hints.map { $0.slots(say) }] }
@@ -151,7 +153,9 @@ struct SetupPage: Page {
 
     func body(_ say: Speaker) -> Slots {
         let fields = [
-            Field("code", .code(digits: nil), label: Message("setup.code"), hint: Message("setup.code-hint"), value: code, takesFocus: true),
+            Field(
+                "code", .code(digits: nil), label: Message("setup.code"), hint: Message("setup.code-hint"), value: code,
+                takesFocus: true),
             Field("name", .name, label: Message("setup.name"), hint: Message("setup.name-hint"), value: name),
             Field("display", .text, label: Message("setup.display"), value: displayName, autocomplete: "name"),
             Field("email", .email, label: Message("setup.email"), value: email, isRequired: false),
