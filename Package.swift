@@ -78,7 +78,11 @@ let package = Package(
         ),
         .testTarget(
             name: "ConvergeServerTests",
-            dependencies: ["ConvergeServer", "ConvergeCore"],
+            dependencies: [
+                "ConvergeServer", "ConvergeCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
     ],
