@@ -18,12 +18,14 @@ public enum Gates {
     ///
     /// Taken over all rules together, so that neither the name nor the groups of a person can be told from the page.
     public static func kindsBeforeProof(_ document: PolicyDocument) -> [Capability] {
-        let allowed = document.reset.filter { $0.scope.extent != .none }
-            .reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        let rules = document.reset.filter { $0.scope.extent != .none }
+        let allowed = rules.reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        let options = rules.reduce(into: Set<ResetOption>()) { $0.formUnion($1.options) }
         return allowed.filter { capability in
             let traits = MethodRegistry.traits(of: capability)
             let conditions = traits.conditions[.reset] ?? []
-            return traits.reset != .never && !conditions.contains(.secondGateOnly) && capability != .appNotification
+            let closed = conditions.contains { if case .resetSetting(let option) = $0 { !options.contains(option) } else { false } }
+            return traits.reset != .never && !closed && !conditions.contains(.secondGateOnly) && capability != .appNotification
         }.sorted()
     }
 
