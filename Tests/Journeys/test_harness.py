@@ -208,9 +208,9 @@ def test_a_server_is_started_asked_and_stopped(fake, tmp_path):
     running.start()
     try:
         texts = [
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 1},
             {"kind": "mail", "to": "ada@example.com", "subject": "Code", "body": "Code 12345678", "at": 3},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 2},
         ]
         (running.data / "outbox.json").write_text(json.dumps(texts))
         assert running.latest_code("+44 1") == "222222"
