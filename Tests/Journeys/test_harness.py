@@ -412,6 +412,15 @@ def test_steps_wait_for_the_page_they_lead_to(new_person, javascript):
     person.see("The second page").see_no("A good page")
 
 
+def test_what_is_missing_is_told_with_what_is_there(site):
+    site.show(FORM)
+    site.person.patience = 300
+    with pytest.raises(AssertionError, match=r"no button “Stop” on /, “A good page”; there are \['Go on'\]"):
+        site.person.press("Stop")
+    with pytest.raises(AssertionError, match=r"no field “Town” on /.*\['Name'\]"):
+        site.person.fill("Town", "York")
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_faults_are_found_without_javascript_too(new_person, javascript):
     site = Site(new_person(ORIGIN, javascript=javascript))
