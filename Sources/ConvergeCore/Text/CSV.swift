@@ -66,11 +66,13 @@ public struct CSVError: Error, Hashable, Sendable {
 /// Comma-separated values, RFC 4180.
 public enum CSV {
     /// Reads every record. A byte order mark is skipped, LF ends a line as well as CRLF, empty lines are left out.
+    ///
+    /// - Parameter allowsUneven: records may have other numbers of fields than the first; the caller reports every one of them.
     public static func read(
-        _ bytes: [UInt8], separator: UInt8 = UInt8(ascii: ","), limits: CSVLimits = CSVLimits()
+        _ bytes: [UInt8], separator: UInt8 = UInt8(ascii: ","), limits: CSVLimits = CSVLimits(), allowsUneven: Bool = false
     ) throws(CSVError) -> [CSVRow] {
         guard bytes.count <= limits.bytes else { throw CSVError(kind: .tooLarge, row: 1, column: 1) }
-        var reader = CSVReader(bytes: bytes, separator: separator, limits: limits)
+        var reader = CSVReader(bytes: bytes, separator: separator, limits: limits, allowsUneven: allowsUneven)
         return try reader.rows()
     }
 
@@ -112,13 +114,15 @@ private struct CSVReader {
     let bytes: [UInt8]
     let separator: UInt8
     let limits: CSVLimits
+    let allowsUneven: Bool
     var position = 0
     var row = 1
     var column = 1
     var result: [CSVRow] = []
 
-    init(bytes: [UInt8], separator: UInt8, limits: CSVLimits) {
+    init(bytes: [UInt8], separator: UInt8, limits: CSVLimits, allowsUneven: Bool) {
         self.bytes = bytes
+        self.allowsUneven = allowsUneven
         self.separator = separator
         self.limits = limits
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
@@ -131,7 +135,7 @@ private struct CSVReader {
                 continue
             }
             let fields = try record()
-            if let first = result.first, first.fields.count != fields.count { throw error(.unevenRow) }
+            if !allowsUneven, let first = result.first, first.fields.count != fields.count { throw error(.unevenRow) }
             guard result.count < limits.rows else { throw error(.tooManyRows) }
             result.append(CSVRow(number: row, fields: fields))
             row += 1

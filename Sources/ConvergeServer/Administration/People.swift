@@ -247,20 +247,4 @@ extension Administration {
         }
         return (code.shown(.accessPass), from, until)
     }
-
-    /// A one-time code with which `/setup` makes the first administrator; 24 hours.
-    public func makeAdminCode() async throws -> Secret {
-        guard let code = ReadableCode(.accessPass, length: 16, random: instance.world.random(16)) else { throw Fault("no randomness for a code") }
-        let now = self.now, hash = instance.keyed("setup:" + code.canonical.text, "setup")
-        try await instance.database.write { db in
-            guard try instance.people.administrators(db).allSatisfy({ !$0.person.roles.contains(.globalAdministrator) }) else {
-                throw Problem("There is a global administrator already. Add others with: converge user role NAME --add global")
-            }
-            try db.execute(
-                """
-                INSERT INTO admin_code (hash, organisation_id, expires_ms) VALUES (\(hash), \(instance.organisation), \(now + .hours(24)))
-                """)
-        }
-        return code.shown(.accessPass)
-    }
 }

@@ -84,10 +84,12 @@ struct Registrar {
         if traits.canProve { try instance.people.noteHeld(dossier.person.id, at: now, canSignIn: traits.canSignIn, db) }
         let detail = ["method": new.method.rawValue, "capability": new.verifiedBy.rawValue, "hint": new.hint]
         try ledger.note(new.replaces == nil ? .registered : .updated, dossier.record, details: detail)
-        let changed = Set([use.credential, new.replaces].compactMap { $0 })
+        // What one and the same wizard registered is not told of the next; a number that the directory knew, or the one that
+        // is replaced now, is: its owner may be somebody else than the person at the keyboard.
+        let wizard = dossier.credentials.filter { firstWizard && $0.credential.fromFirstWizard }.map(\.id)
         try ledger.tell(
             new.replaces == nil ? .methodAdded(new.method) : .methodChanged(new.method), dossier, credential: use.credential,
-            except: firstWizard ? Set(dossier.credentials.map(\.id)).union(changed) : changed)
+            except: Set(wizard).union([use.credential]))
         return use
     }
 

@@ -29,7 +29,7 @@ import Testing
         let script = """
             import email, email.policy, json, sys
             m = email.message_from_bytes(open(sys.argv[1], 'rb').read(), policy=email.policy.default)
-            parts = [p.get_content().replace('\\r\\n', '\\n').rstrip('\\n') for p in m.iter_parts()]
+            parts = [p.get_content().replace(chr(13), '').rstrip(chr(10)) for p in m.iter_parts()]
             print(json.dumps([m['subject'], m['from'].addresses[0].display_name, m['from'].addresses[0].addr_spec, str(len(m.defects))] + parts))
             """
         let process = Process(), output = Pipe()

@@ -1,78 +1,84 @@
 import ConvergeCore
-import Foundation
 import HTTPTypes
 
-/// The audit log for administrators: filterable, keyset-paged, as JSON and as CSV.
+/// The administrators' pages: the audit log as a page, as JSON and as CSV, all with the same filters.
 enum AdministrationRoutes {
     static let routes: [Route] = [
-        .administrator(.get, "/admin/audit", show),
+        .administrator(.get, "/admin") { _, _ in .redirect("/admin/audit") },
+        .administrator(.get, "/admin/audit", page),
         .administrator(.get, "/admin/audit.json") { signedIn, instance in
-            let rows = try await find(signedIn, instance, limit: 10_000).map(Administration.AuditRow.init)
-            return .text(try JSONText.encode(rows), type: "application/json")
+            let export = try await export(signedIn.request, instance)
+            let rows = Export(events: export.rows, next: export.next)
+            return download(try JSONText.encode(rows), "audit.json", type: "application/json", next: export.next)
         },
         .administrator(.get, "/admin/audit.csv") { signedIn, instance in
-            let rows = try await find(signedIn, instance, limit: 10_000).map(Administration.AuditRow.init)
-            var reply = Reply.text(Administration.csv(rows), type: "text/csv; charset=utf-8")
-            reply.headers.append(("Content-Disposition", "attachment; filename=\"audit.csv\""))
-            return reply
+            let export = try await export(signedIn.request, instance)
+            return download(Administration.csv(export.rows), "audit.csv", type: "text/csv; charset=utf-8; header=present", next: export.next)
         },
     ]
 
-    private static let pageSize = 50
+    /// Events on one page.
+    static let pageSize = 50
+    /// Events in one export; the answer names the address of the next ones.
+    static let exportSize = 10_000
 
-    private static func show(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
-        let query = signedIn.request.query
-        let rows = try await find(signedIn, instance, limit: pageSize + 1)
-        let shown = Array(rows.prefix(pageSize))
-        let older = rows.count > pageSize ? shown.last.map { "/admin/audit?" + text(query, ["before": "\($0.at.ms).\($0.id)"]) } : nil
+    private struct Export: Encodable {
+        let events: [Administration.AuditRow]
+        let next: String?
+    }
+
+    private static func page(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
+        let form = AuditForm(signedIn.request.query, zone: instance.config.organisation.zone)
+        let found = try await find(form, limit: pageSize, instance)
         return .page(
             AuditPage(
-                filter: AuditPage.Filter(
-                    person: query["person"], category: query["category"], activity: query["activity"], result: query["result"],
-                    from: query["from"], to: query["to"], reference: query["reference"]),
-                categories: AuditCategory.allCases.map(\.rawValue), activities: AuditActivity.allCases.map(\.rawValue).sorted(),
-                rows: shown.map(row), older: older, csv: "/admin/audit.csv?" + text(query, [:]), json: "/admin/audit.json?" + text(query, [:])))
+                filter: form.values, categories: AuditCategory.allCases.map(\.rawValue), activities: AuditActivity.allCases.map(\.rawValue),
+                rows: found.records.map(row), older: found.last.map { form.address("/admin/audit", before: $0) },
+                csv: form.address("/admin/audit.csv"), json: form.address("/admin/audit.json"), errors: found.errors))
     }
 
-    private static func row(_ record: AuditRecord) -> AuditPage.Row {
-        let exported = Administration.AuditRow(record)
-        return AuditPage.Row(
-            activity: exported.activity, at: record.at, person: exported.person, actor: exported.actor, category: exported.category,
-            isSuccess: record.event.success, reason: exported.reason,
-            flow: exported.correlation.map { (label: String($0.prefix(8)), href: "/admin/audit?reference=" + PercentEncoding.encode($0)) })
+    private static func export(
+        _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> (rows: [Administration.AuditRow], next: String?) {
+        let form = AuditForm(request.query, zone: instance.config.organisation.zone)
+        let found = try await find(form, limit: exportSize, instance)
+        let path = String(request.path.prefix { $0 != "?" })
+        return (found.records.map { Administration.AuditRow($0) }, found.last.map { form.address(path, before: $0) })
     }
 
-    private static let filters = ["person", "category", "activity", "result", "from", "to", "reference"]
-
-    private static func text(_ query: Fields, _ more: [String: String]) -> String {
-        (filters.map { ($0, query[$0]) } + more.map { ($0.key, $0.value) }).filter { !$0.1.isEmpty }
-            .map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
+    private struct Found {
+        var records: [AuditRecord] = []
+        /// The last event shown, where older ones follow.
+        var last: AuditRecord?
+        var errors: [FieldError] = []
     }
 
-    private static func find(_ signedIn: SignedInRequest, _ instance: Instance, limit: Int) async throws -> [AuditRecord] {
-        let query = signedIn.request.query, zone = instance.config.organisation.zone
-        return try await instance.database.read { db in
-            var filter = AuditFilter(limit: limit)
-            filter.category = AuditCategory(rawValue: query["category"])
-            filter.activity = AuditActivity(rawValue: query["activity"])
-            if !query["result"].isEmpty { filter.success = query["result"] == "success" }
-            filter.from = day(query["from"], zone)
-            filter.to = day(query["to"], zone).map { OrganisationCalendar(zone: zone).endOfDay($0, after: 0) }
-            if !query["person"].isEmpty {
-                filter.person = try instance.people.find(nameKey: SignInName(query["person"])?.normalised ?? "", db)?.id ?? PersonID("nobody")
+    /// A filter that was not understood finds nothing: never more than was asked for.
+    private static func find(_ form: AuditForm, limit: Int, _ instance: Instance) async throws -> Found {
+        try await instance.database.read { db in
+            let (filter, errors) = try form.filter(limit: limit + 1) { name in
+                try SignInName(name).flatMap { try instance.people.find(nameKey: $0.normalised, db)?.id }
             }
-            let reference = query["reference"].trimmingSpaces()
-            if reference.count == 6 { filter.caseCode = ReadableCode.normalise(reference) } else if !reference.isEmpty { filter.correlation = reference }
-            let before = query["before"].split(separator: ".", maxSplits: 1)
-            if before.count == 2, let ms = Int64(before[0]) { filter.before = (Moment(ms: ms), String(before[1])) }
-            return try instance.audit.find(filter, db)
+            guard errors.isEmpty else { return Found(errors: errors) }
+            let records = try instance.audit.find(filter, db)
+            let shown = Array(records.prefix(limit))
+            return Found(records: shown, last: records.count > limit ? shown.last : nil)
         }
     }
 
-    /// The beginning of a day, `2026-11-23`, in the organisation's zone.
-    private static func day(_ text: String, _ zone: String) -> Moment? {
-        let parts = text.split(separator: "-").compactMap { Int($0) }
-        guard parts.count == 3 else { return nil }
-        return OrganisationCalendar(zone: zone).start(year: parts[0], month: parts[1], day: parts[2])
+    private static func row(_ record: AuditRecord) -> AuditPage.Row {
+        let event = record.event, exported = Administration.AuditRow(record)
+        let reference = event.caseCode ?? event.correlation
+        return AuditPage.Row(
+            activity: event.activity.rawValue, at: record.at, person: event.personName, actor: exported.actor,
+            category: record.category.rawValue, isSuccess: event.success, reason: event.reason,
+            flow: reference.map { (String($0.prefix(8)), "/admin/audit?reference=" + PercentEncoding.encode($0)) })
+    }
+
+    private static func download(_ text: String, _ name: String, type: String, next: String?) -> Reply {
+        var reply = Reply.text(text, type: type)
+        reply.headers.append(("Content-Disposition", "attachment; filename=\"\(name)\""))
+        if let next { reply.headers.append(("Link", "<\(next)>; rel=\"next\"")) }
+        return reply
     }
 }

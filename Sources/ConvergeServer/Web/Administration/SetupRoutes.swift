@@ -1,79 +1,90 @@
 import ConvergeCore
 import HTTPTypes
 
-/// The first administrator: made with a one-time code that the command line printed.
+/// The page that makes the first administrator, with the one-time code of the command line. Once there is one, it is not there.
 enum SetupRoutes {
     static let routes: [Route] = [
-        .open(.get, "/setup") { _, instance in
+        .open(.get, "/setup") { request, instance in
             guard try await isOpen(instance) else { return .page(NotFoundPage(), status: 404) }
-            return .page(page(instance, Fields(), errors: []))
+            return .page(try await page(Fields(), [], instance))
         },
         .open(.post, "/setup", setUp),
     ]
 
-    private static let guesses = BudgetRule(limit: 10, window: .hours(1))
-
-    /// There is no global administrator yet.
     private static func isOpen(_ instance: Instance) async throws -> Bool {
-        try await instance.database.read { db in
-            try instance.people.administrators(db).allSatisfy { !$0.person.roles.contains(.globalAdministrator) }
-        }
+        try await instance.database.read { db in try Administration(instance).isSetupOpen(db) }
     }
 
-    private static func page(_ instance: Instance, _ form: Fields, errors: [FieldError]) -> SetupPage {
-        SetupPage(
-            name: form["name"], displayName: form["display"], email: form["email"],
-            rule: PasswordChange.rules(PolicyDocument.initial.password)[0], errors: errors)
+    private static func page(_ form: Fields, _ errors: [FieldError], _ instance: Instance) async throws -> SetupPage {
+        let rules = PasswordChange.rules(try await policy(instance))
+        return SetupPage(
+            code: form["code"], name: form["name"].trimmingSpaces(), displayName: form["display"].trimmingSpaces(),
+            email: form["email"].trimmingSpaces(), rule: rules[0], errors: errors)
+    }
+
+    private static func policy(_ instance: Instance) async throws -> PasswordPolicy {
+        try await instance.database.read { db in try instance.policyCache.versions(instance.policies, db).current.password }
     }
 
     private static func setUp(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         guard try await isOpen(instance) else { return .page(NotFoundPage(), status: 404) }
         let form = request.form
-        if let until = try await instance.database.write({ db in
-            try instance.budgets.spend("setup:" + instance.keyed(request.network, "budget"), guesses, now: request.now, db)
-        }) {
-            return .page(TooManyPage(until: until, again: "/setup"), status: 429)
+        // Whoever has no code learns nothing about names and passwords, and costs no hashing.
+        if let refusal = try await codeRefusal(request, instance) {
+            return .page(try await page(form, [FieldError("code", refusal)], instance), status: 422)
         }
-        let checked = try await check(form, instance)
-        guard case .success(let hash) = checked else {
-            if case .failure(let wrong) = checked { return .page(page(instance, form, errors: wrong.errors), status: 422) }
-            throw Fault("unreachable")
+        var errors = fieldErrors(form)
+        let new = Administration.NewPerson(
+            name: form["name"].trimmingSpaces(), displayName: form["display"].trimmingSpaces(), roles: [.globalAdministrator],
+            email: form["email"].trimmingSpaces())
+        let hash: Secret
+        switch try await PasswordChange.check(form, for: draft(new, instance), policy: policy(instance), isReset: true, instance) {
+        case .failure(let wrong): return .page(try await page(form, errors + wrong.errors, instance), status: 422)
+        case .success(let made): hash = made
         }
-        let spent = try await instance.database.write { db -> Bool in
-            let code = ReadableCode.normalise(form["code"]) ?? ""
-            let won = try db.rows(
-                """
-                UPDATE admin_code SET used_ms = \(request.now)
-                WHERE hash = \(instance.keyed("setup:" + code, "setup")) AND used_ms IS NULL AND expires_ms > \(request.now) RETURNING hash
-                """)
-            guard !won.isEmpty else { return false }
-            let new = Administration.NewPerson(
-                name: form["name"], displayName: form["display"], roles: [.globalAdministrator],
-                email: form["email"].trimmingSpaces().isEmpty ? nil : form["email"])
-            try Administration(instance).insert(new, hash: hash, mustChange: false, now: request.now, db)
-            try Ledger(instance, db, request: request).note(
-                .administratorSetUp, instance.people.find(nameKey: SignInName(form["name"])?.normalised ?? "", db))
-            return true
+        guard errors.isEmpty else { return .page(try await page(form, errors, instance), status: 422) }
+        let refusal = try await instance.database.write { db in
+            try Administration(instance).setUp(new, code: form["code"], hash: hash, ledger: Ledger(instance, db, request: request))
         }
-        guard spent else { return .page(page(instance, form, errors: [FieldError("code", Refusal(.setupCodeWrong))]), status: 422) }
-        return .redirect("/sign-in?name=" + PercentEncoding.encode(form["name"]))
+        guard let refusal else { return .redirect("/sign-in?name=\(PercentEncoding.encode(new.name))&notice=set-up") }
+        errors.append(FieldError(refusal.code == .nameTaken ? "name" : "code", refusal))
+        return .page(try await page(form, errors, instance), status: 422)
     }
 
-    /// Everything that is wrong with what was typed, or the password's hash.
-    private static func check(_ form: Fields, _ instance: Instance) async throws -> Result<Secret, PasswordChange.Wrong> {
-        var errors: [FieldError] = []
-        if form["code"].trimmingSpaces().isEmpty { errors.append(FieldError("code", Refusal(.fieldEmpty))) }
-        let name = SignInName(form["name"])
-        if name == nil { errors.append(FieldError("name", Refusal(.fieldEmpty))) }
-        if !form["email"].trimmingSpaces().isEmpty, EmailAddress(form["email"]) == nil { errors.append(FieldError("email", Refusal(.emailWrong))) }
-        if let name, try await instance.database.read({ db in try instance.people.find(nameKey: name.normalised, db) }) != nil {
-            errors.append(FieldError("name", Refusal(.nameTaken)))
+    private static func codeRefusal(_ request: AnonymousRequest, _ instance: Instance) async throws -> Refusal? {
+        guard !request.form["code"].trimmingSpaces().isEmpty else { return Refusal(.fieldEmpty) }
+        return try await instance.database.write { db in
+            let key = "setup:from:" + instance.keyed(request.network, "budget")
+            if let until = try instance.budgets.spend(key, Budgets.passGuesses, now: request.now, db) {
+                return Refusal(.codeTooMany, until: until)
+            }
+            guard try !Administration(instance).isSetupCode(request.form["code"], now: request.now, db) else {
+                try instance.budgets.clear(key, db)
+                return nil
+            }
+            try Ledger(instance, db, request: request).note(
+                .administratorSetUp, nil, success: false, reason: Refusal.Code.setupCodeWrong.rawValue, by: .anonymous)
+            return Refusal(.setupCodeWrong)
         }
-        let nobody = PersonRecord(
-            person: Person(id: PersonID("")), organisation: instance.organisation, name: form["name"], displayName: form["display"],
-            createdAt: Moment(ms: 0))
-        let checked = try await PasswordChange.check(form, for: nobody, policy: PolicyDocument.initial.password, isReset: true, instance)
-        if case .failure(let wrong) = checked { errors += wrong.errors }
-        return errors.isEmpty ? checked : .failure(PasswordChange.Wrong(errors: errors))
+    }
+
+    private static func fieldErrors(_ form: Fields) -> [FieldError] {
+        var errors: [FieldError] = []
+        let name = form["name"].trimmingSpaces(), email = form["email"].trimmingSpaces()
+        if name.isEmpty {
+            errors.append(FieldError("name", Refusal(.fieldEmpty)))
+        } else if SignInName(name) == nil {
+            errors.append(FieldError("name", heading: Message("setup.error.heading"), message: Message("setup.error.name")))
+        }
+        if form["display"].trimmingSpaces().isEmpty { errors.append(FieldError("display", Refusal(.fieldEmpty))) }
+        if !email.isEmpty, EmailAddress(email) == nil { errors.append(FieldError("email", Refusal(.emailWrong))) }
+        return errors
+    }
+
+    /// The person to be, for the password rules that look at names.
+    private static func draft(_ new: Administration.NewPerson, _ instance: Instance) -> PersonRecord {
+        PersonRecord(
+            person: Person(id: PersonID("new"), roles: new.roles), organisation: instance.organisation, name: new.name,
+            displayName: new.displayName, createdAt: instance.world.now())
     }
 }

@@ -23,7 +23,7 @@ enum SignInRoutes {
         }
         if isSignedIn { return .redirect(request.returnTo) }
         let notices = [
-            "password-changed": PasswordPage.passwordChanged, "unlocked": PasswordPage.unlocked, "ended": PasswordPage.endedElsewhere,
+            "password-changed": PasswordPage.passwordChanged, "unlocked": PasswordPage.unlocked, "set-up": PasswordPage.setUp, "ended": PasswordPage.endedElsewhere,
             "expired": PasswordPage.expired,
         ]
         return .page(page(request, name: request.query["name"], notice: notices[request.query["notice"]]))
