@@ -208,9 +208,9 @@ def test_a_server_is_started_asked_and_stopped(fake, tmp_path):
     running.start()
     try:
         texts = [
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 1},
             {"kind": "mail", "to": "ada@example.com", "subject": "Code", "body": "Code 12345678", "at": 3},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 2},
         ]
         (running.data / "outbox.json").write_text(json.dumps(texts))
         assert running.latest_code("+44 1") == "222222"
@@ -410,6 +410,15 @@ def test_steps_wait_for_the_page_they_lead_to(new_person, javascript):
     person.fill("Name", "Ada").page.get_by_label("Name").focus()
     assert person.press_enter().heading() == "The second page"
     person.see("The second page").see_no("A good page")
+
+
+def test_what_is_missing_is_told_with_what_is_there(site):
+    site.show(FORM)
+    site.person.patience = 300
+    with pytest.raises(AssertionError, match=r"no button “Stop” on /, “A good page”; there are \['Go on'\]"):
+        site.person.press("Stop")
+    with pytest.raises(AssertionError, match=r"no field “Town” on /.*\['Name'\]"):
+        site.person.fill("Town", "York")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
