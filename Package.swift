@@ -76,7 +76,15 @@ let package = Package(
         ),
         .testTarget(
             name: "ConvergeServerTests",
-            dependencies: ["ConvergeServer", "ConvergeCore"],
+            dependencies: [
+                "ConvergeServer", "ConvergeCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
     ],

@@ -51,3 +51,15 @@ extern "C" int cphone_country_code(const char *region) {
         return 0;
     }
 }
+
+extern "C" int cphone_main_region(int country_code, char region[4]) {
+    try {
+        std::string found;
+        PhoneNumberUtil::GetInstance()->GetRegionCodeForCountryCode(country_code, &found);
+        if (found.size() != 2 || found == "ZZ") return 1;
+        std::memcpy(region, found.c_str(), 3);
+        return 0;
+    } catch (...) {
+        return 2;
+    }
+}

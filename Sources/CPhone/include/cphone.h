@@ -20,6 +20,8 @@ typedef struct {
 int cphone_parse(const char *text, size_t len, const char *region, cphone_result *out);
 /// The E.164 calling code of a region, 0 when the region is unknown.
 int cphone_country_code(const char *region);
+/// The main region of a calling code (44 → GB although others share it), written into `region`; 0 on success.
+int cphone_main_region(int country_code, char region[4]);
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
 /// How far a capability serves a purpose, a policy that allows it assumed.
-public enum Service: Hashable, Sendable {
+public enum Usefulness: Hashable, Sendable {
     /// Offered on challenge and reset pages, and counts for plans, requirements and "last method".
     case counts
     /// Offered, but never counts.
@@ -32,16 +32,16 @@ public enum ResetOption: String, CaseIterable, Codable, Sendable, Hashable {
 /// One line of the table "what works for what".
 public struct CapabilityTraits: Hashable, Sendable {
     public let capability: Capability
-    public let signIn: Service
-    public let reset: Service
-    public let change: Service
+    public let signIn: Usefulness
+    public let reset: Usefulness
+    public let change: Usefulness
     /// Conditions per purpose, all of which must hold.
     public let conditions: [Purpose: Set<ServiceCondition>]
     /// Directory data that nobody confirmed may already be offered at a reset gate.
     public let offeredUnconfirmed: Bool
 
     public init(
-        _ capability: Capability, signIn: Service, reset: Service, change: Service,
+        _ capability: Capability, signIn: Usefulness, reset: Usefulness, change: Usefulness,
         conditions: [Purpose: Set<ServiceCondition>] = [:], offeredUnconfirmed: Bool = false
     ) {
         self.capability = capability
@@ -53,7 +53,7 @@ public struct CapabilityTraits: Hashable, Sendable {
     }
 
     /// How far the capability serves a purpose, conditions aside.
-    public func service(for purpose: Purpose) -> Service {
+    public func service(for purpose: Purpose) -> Usefulness {
         switch purpose {
         case .signIn: signIn
         case .reset: reset

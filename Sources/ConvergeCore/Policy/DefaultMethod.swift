@@ -9,9 +9,13 @@ public enum DefaultMethod {
     /// The effective default among the offered uses, or nil when none of them can be a default.
     ///
     /// Fallback of a chosen or automatic first entry: the other capability of the same credential, then automatic order.
-    public static func effective(offered: [CredentialUse], credentials: [Credential], preference: [CredentialUse]) -> CredentialUse? {
+    /// - Parameter counting: what counts, offered or not: names the automatic first entry that cannot be reached now.
+    public static func effective(
+        offered: [CredentialUse], credentials: [Credential], preference: [CredentialUse], counting: [CredentialUse] = []
+    ) -> CredentialUse? {
         let candidates = offered.filter { isCandidate($0.capability) }
-        for wanted in preference {
+        let automaticFirst = automatic(counting.filter { isCandidate($0.capability) }, credentials)
+        for wanted in preference + [automaticFirst].compactMap({ $0 }) {
             if candidates.contains(wanted) { return wanted }
             if let sibling = automatic(candidates.filter { $0.credential == wanted.credential }, credentials) { return sibling }
         }

@@ -115,6 +115,12 @@ public struct ResetRule: Hashable, Codable, Sendable {
         self.minimumAgeHours = minimumAgeHours
         self.ownMailDomainsCount = ownMailDomainsCount
     }
+
+    /// Whether the rule applies to a person. "All" leaves guests out unless the setting says otherwise; a group that
+    /// was selected means every member of it.
+    public func contains(_ person: Person) -> Bool {
+        scope.contains(person) && (person.kind == .member || includeGuests || scope.extent == .selected)
+    }
 }
 
 /// A rule about registering: who must, and what guards it.

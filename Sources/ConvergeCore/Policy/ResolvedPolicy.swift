@@ -48,7 +48,7 @@ extension PolicyDocument {
     /// Folds every rule that applies to a person.
     public func resolve(for person: Person) -> ResolvedPolicy {
         let mfa = self.mfa.filter { $0.scope.contains(person) }
-        let reset = self.reset.filter { $0.scope.contains(person) && (person.kind == .member || $0.includeGuests) }
+        let reset = self.reset.filter { $0.contains(person) }
         let registration = self.registration.filter { $0.scope.contains(person) }
         let mfaAllowed = mfa.reduce(into: Set<Capability>()) { $0.formUnion($1.allow) }
             .subtracting(mfa.reduce(into: []) { $0.formUnion($1.exclude) })
@@ -66,7 +66,7 @@ extension PolicyDocument {
             mfaAllowed: mfaAllowed,
             graceDays: mfa.filter(\.required).compactMap(\.graceDays).min(),
             rememberBrowserDays: mfa.compactMap(\.rememberBrowserDays).min() ?? 0,
-            exemptTrustedNetworks: !mfa.isEmpty && mfa.filter(\.required).allSatisfy(\.exemptTrustedNetworks),
+            exemptTrustedNetworks: exempts(mfa),
             resetInScope: !reset.isEmpty,
             resetAllowed: resetAllowed,
             resetGates: gates,
@@ -86,6 +86,13 @@ extension PolicyDocument {
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))
+    }
+
+    /// Trusted networks exempt where every rule that demands a second step says so; where none does and the person's
+    /// own switch demands it, where every rule says so. No rules: no exemption.
+    private func exempts(_ mfa: [MFARule]) -> Bool {
+        let demanding = mfa.contains(where: \.required) ? mfa.filter(\.required) : mfa
+        return !demanding.isEmpty && demanding.allSatisfy(\.exemptTrustedNetworks)
     }
 
     /// Folds for a person and notes, from the versions kept before this one, when each capability left the sign-in policy.

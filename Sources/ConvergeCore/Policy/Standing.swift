@@ -110,23 +110,26 @@ public struct Standing: Sendable {
             switch purpose {
             case .signIn: policy.mfaAllowed.contains(capability)
             case .reset: policy.resetInScope && policy.resetAllowed.contains(capability)
-            case .change: policy.mfaAllowed.contains(capability) || policy.resetAllowed.contains(capability)
+            case .change:
+                isUnlisted(capability)
+                    ? isOpen(capability) : policy.mfaAllowed.contains(capability) || policy.resetAllowed.contains(capability)
             }
         return allowed && conditionsHold(traits.conditions[purpose] ?? [])
     }
 
     /// How far one use of one credential serves a purpose for this person.
-    private func service(of credential: Credential, _ capability: Capability, for purpose: Purpose) -> Service {
+    private func service(of credential: Credential, _ capability: Capability, for purpose: Purpose) -> Usefulness {
         guard credential.capabilities.contains(capability) else { return .never }
         let traits = MethodRegistry.traits(of: capability)
+        guard servesPurpose(credential, purpose) else { return .never }
         switch traits.service(for: purpose) {
         case .never:
             return .never
         case .offeredOnly:
             return conditionsHold(traits.conditions[purpose] ?? []) && isOpen(capability) ? .offeredOnly : .never
         case .counts:
-            guard servesPurpose(credential, purpose), policyAllows(capability, for: purpose) else { return .never }
-            if purpose == .reset, credential.inOwnMailDomain, !policy.ownMailDomainsCount { return .never }
+            guard policyAllows(capability, for: purpose) else { return .never }
+            if credential.inOwnMailDomain, purpose == .change || !policy.ownMailDomainsCount { return .never }
             return .counts
         }
     }
@@ -136,7 +139,10 @@ public struct Standing: Sendable {
         purpose == .change ? !credential.serves.isEmpty : credential.serves.contains(purpose)
     }
 
-    /// Recovery codes and passes are not in the lists of allowed methods; recovery codes have a switch.
+    /// Recovery codes and passes are not in the lists of allowed methods.
+    private func isUnlisted(_ capability: Capability) -> Bool { capability == .recoveryCode || capability == .temporaryAccessPass }
+
+    /// Recovery codes have a switch of their own.
     private func isOpen(_ capability: Capability) -> Bool { capability != .recoveryCode || policy.recoveryCodes }
 
     private func conditionsHold(_ conditions: Set<ServiceCondition>) -> Bool {
@@ -160,7 +166,8 @@ extension Standing {
     public func proofsForChange(reach: Reachability, now: Moment) -> [CredentialUse] {
         let reachable = { (use: CredentialUse) in reach.gaps[use] == nil }
         let counting = counting(for: .signIn).filter { reachable($0) && isUsable($0, now) }
-        let passes = uses(of: .temporaryAccessPass, now), codes = policy.recoveryCodes ? uses(of: .recoveryCode, now) : []
+        let passes = uses(of: .temporaryAccessPass, now).filter(reachable)
+        let codes = policy.recoveryCodes ? uses(of: .recoveryCode, now).filter(reachable) : []
         if anythingCountsForSignIn { return counting + passes + codes }
         let bridge = bridgeUses(now: now).filter(reachable)
         let mailboxes = credentials.filter { isRegistered($0) && !$0.inOwnMailDomain }.flatMap { credential in
@@ -170,7 +177,8 @@ extension Standing {
         return passes + codes + bridge + mailboxes
     }
 
-    /// Held credentials that policy no longer allows and that may still prove once, for registering a replacement.
+    /// Held credentials of which none counts, and that may still prove once, for registering a replacement: policy no
+    /// longer allows them, never did, or they were registered for a reset only.
     public func bridgeUses(now: Moment) -> [CredentialUse] {
         guard policy.bridge.days > 0, !anythingCountsForSignIn else { return [] }
         return credentials.filter(isHeld).flatMap { credential in
@@ -181,7 +189,7 @@ extension Standing {
     private func isBridge(_ capability: Capability, now: Moment) -> Bool {
         let traits = MethodRegistry.traits(of: capability)
         guard traits.signIn == .counts, !policy.bridge.compromised.contains(capability) else { return false }
-        guard let removed = policy.removedAt[capability] else { return !policy.mfaAllowed.contains(capability) }
+        guard let removed = policy.removedAt[capability] else { return true }
         return now < removed + .days(policy.bridge.days)
     }
 

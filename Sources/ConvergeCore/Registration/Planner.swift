@@ -48,13 +48,15 @@ public struct Planner: Sendable {
 
     /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
     ///
-    /// - Parameter chosen: what the person chose instead of the proposal; kept as far as it still leads to a plan.
+    /// - Parameter chosen: what the person chose instead of the proposal, the latest choice first; kept as far as it
+    ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
         let candidates = self.candidates(requirements)
         let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
         let goal = Requirements(
-            mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset)
+            mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset,
+            mfaWanted: requirements.mfaWanted)
         guard !goal.isEmpty, let best = smallest(candidates, goal, chosen: chosen) else {
             return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
         }
@@ -82,30 +84,50 @@ public struct Planner: Sendable {
             guard traits.inWizard, traits.kind != otherApp else { return nil }
             let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
             if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
-            let item = PlanItem(traits.kind, confirms: unconfirmed?.id)
-            return (requirements.mfa && servesSignIn(item)) || (requirements.reset > 0 && resetGroup(item) != nil) ? item : nil
+            let fresh = PlanItem(traits.kind)
+            guard let known = unconfirmed.map({ PlanItem(traits.kind, confirms: $0.id) }), isAsGood(known, as: fresh) else {
+                return helps(fresh, requirements) ? fresh : nil
+            }
+            return helps(known, requirements) ? known : nil
         }
     }
 
+    /// Confirming what the directory knows does whatever registering anew would do: not a landline where only texts
+    /// count, not a mailbox of the organisation.
+    private func isAsGood(_ known: PlanItem, as fresh: PlanItem) -> Bool {
+        servesSignIn(known) == servesSignIn(fresh) && (resetGate(known) == nil) == (resetGate(fresh) == nil)
+    }
+
+    /// Whether registering it would bring anything that is missing: a group of gates that counts already does not.
+    private func helps(_ item: PlanItem, _ requirements: Requirements) -> Bool {
+        if requirements.mfa, servesSignIn(item) { return true }
+        guard requirements.reset > 0, let gate = resetGate(item) else { return false }
+        return !standing.countingGates.contains { $0.group == gate.group }
+    }
+
     private func pushIsAllowed(_ requirements: Requirements) -> Bool {
-        (requirements.mfa && standing.policy.mfaAllowed.contains(.appNotification))
-            || (requirements.reset > 0 && standing.policy.resetAllowed.contains(.appNotification))
+        (requirements.mfaWanted && standing.policyAllows(.appNotification, for: .signIn))
+            || (requirements.reset > 0 && standing.policyAllows(.appNotification, for: .reset))
     }
 
     private func servesSignIn(_ item: PlanItem) -> Bool {
         capabilities(of: item).contains { standing.policyAllows($0, for: .signIn) }
     }
 
-    /// The group that an item adds for reset, or nil when it does not serve reset.
-    private func resetGroup(_ item: PlanItem) -> GateGroup? {
-        let own = item.confirms.flatMap { standing.credential($0) }?.inOwnMailDomain ?? false
-        guard !own || standing.policy.ownMailDomainsCount else { return nil }
+    /// The gate that an item adds for reset, or nil when it does not serve reset. What is not registered yet is taken to
+    /// travel over a channel of its own.
+    private func resetGate(_ item: PlanItem) -> GateKey? {
+        let known = item.confirms.flatMap { standing.credential($0) }
+        guard known?.inOwnMailDomain != true || standing.policy.ownMailDomainsCount else { return nil }
         guard capabilities(of: item).contains(where: { standing.policyAllows($0, for: .reset) }) else { return nil }
-        return MethodRegistry.traits(of: item.method).group
+        return MethodRegistry.traits(of: item.method).group.map {
+            GateKey(group: $0, channel: known?.channel ?? "new:" + item.method.rawValue)
+        }
     }
 
     private func capabilities(of item: PlanItem) -> [Capability] {
-        MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
+        if let known = item.confirms.flatMap({ standing.credential($0) }) { return known.capabilities.sorted() }
+        return MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
     }
 
     // MARK: search
@@ -113,19 +135,21 @@ public struct Planner: Sendable {
     private func meets(_ items: [PlanItem], _ goal: Requirements) -> Bool {
         if goal.mfa, !items.contains(where: servesSignIn) { return false }
         guard goal.reset > 0 else { return true }
-        let groups = standing.resetGroups.union(items.compactMap(resetGroup))
-        return standing.usableGates(groups) >= standing.policy.resetGates
+        return standing.usableGates(standing.countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
     }
 
     private func smallest(_ candidates: [PlanItem], _ goal: Requirements, chosen: [MethodKind]) -> [PlanItem]? {
-        let wanted = candidates.filter { chosen.contains($0.method) }
+        let wanted = chosen.compactMap { method in candidates.first { $0.method == method } }
         for size in 1...Swift.max(1, candidates.count) {
             let fitting = subsets(of: candidates, size: size).filter { meets($0, goal) }
             guard !fitting.isEmpty else { continue }
-            // A choice is kept as far as it goes: most chosen methods first, before strength.
+            // A choice is kept as far as it goes: most chosen methods first, the latest choice before others, before strength.
             return fitting.map { ordered($0, goal) }.min { left, right in
-                let keptLeft = left.filter(wanted.contains).count, keptRight = right.filter(wanted.contains).count
-                return keptLeft != keptRight ? keptLeft > keptRight : isBetter(left, right)
+                let keptLeft = wanted.map(left.contains), keptRight = wanted.map(right.contains)
+                let countLeft = keptLeft.count { $0 }, countRight = keptRight.count { $0 }
+                if countLeft != countRight { return countLeft > countRight }
+                if let differ = wanted.indices.first(where: { keptLeft[$0] != keptRight[$0] }) { return keptLeft[differ] }
+                return isBetter(left, right)
             }.map { keepLonger($0, wanted, candidates, goal) }
         }
         return nil
@@ -133,9 +157,8 @@ public struct Planner: Sendable {
 
     /// A chosen method that is safer but costs one step more stays in the plan although it is no longer the smallest.
     private func keepLonger(_ best: [PlanItem], _ wanted: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
-        let missing = wanted.filter { !best.contains($0) }
-        guard !missing.isEmpty, meets(wanted, goal) else { return best }
-        return ordered(wanted, goal)
+        guard let safer = saferButLonger(than: best, candidates, goal).first(where: wanted.contains) else { return best }
+        return ordered(best + [safer], goal)
     }
 
     private func alternatives(of plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {

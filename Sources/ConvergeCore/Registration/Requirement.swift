@@ -4,10 +4,13 @@ public struct Requirements: Hashable, Sendable {
     public var mfa: Bool
     /// How many more groups of gates a reset needs.
     public var reset: Int
+    /// A method for sign-in is wanted, met or not: decides which app is asked for.
+    public var mfaWanted: Bool
 
-    public init(mfa: Bool, reset: Int) {
+    public init(mfa: Bool, reset: Int, mfaWanted: Bool? = nil) {
         self.mfa = mfa
         self.reset = reset
+        self.mfaWanted = mfaWanted ?? mfa
     }
 
     public static let none = Requirements(mfa: false, reset: 0)
@@ -23,17 +26,33 @@ extension Standing {
     public func requirements(mfaWanted: Bool, resetWanted: Bool) -> Requirements {
         Requirements(
             mfa: mfaWanted && !anythingCountsForSignIn,
-            reset: resetWanted && policy.resetInScope ? missingGates : 0)
+            reset: resetWanted && policy.resetInScope ? missingGates : 0,
+            mfaWanted: mfaWanted)
     }
 
     /// How many more groups of gates a reset by this person needs.
-    public var missingGates: Int { Swift.max(0, policy.resetGates - usableGates(resetGroups)) }
+    public var missingGates: Int { Swift.max(0, policy.resetGates - usableGates(countingGates)) }
 
-    /// How many gates a set of groups can pass: a second-gate-only group never stands alone.
-    func usableGates(_ groups: Set<GateGroup>) -> Int {
-        let first = groups.subtracting(MethodRegistry.secondGateOnlyGroups).count
-        return first == 0 ? 0 : first + Swift.min(1, groups.count - first)
+    /// What counts for a reset, each with its group and the channel it travels over.
+    var countingGates: Set<GateKey> {
+        Set(credentials.filter { counts($0, for: .reset) }.compactMap { credential in
+            credential.traits.group.map { GateKey(group: $0, channel: credential.channel) }
+        })
     }
+
+    /// How many gates (at most two are ever asked for) these can pass: two of them differ in group *and* in channel, and
+    /// a group that is a second gate only never stands alone.
+    func usableGates(_ gates: Set<GateKey>) -> Int {
+        let first = gates.filter { !MethodRegistry.secondGateOnlyGroups.contains($0.group) }
+        guard !first.isEmpty else { return 0 }
+        return first.contains { one in gates.contains { one.group != $0.group && one.channel != $0.channel } } ? 2 : 1
+    }
+}
+
+/// What makes two gates of a reset independent of each other.
+struct GateKey: Hashable {
+    let group: GateGroup
+    let channel: String
 }
 
 extension MethodRegistry {

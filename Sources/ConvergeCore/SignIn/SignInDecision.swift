@@ -66,9 +66,11 @@ struct SignInTable {
     /// Rows 5–7d. Nil: nothing stands in the way any more, go on.
     private mutating func proofPage() -> SignInPage? {
         let offered = standing.offered(for: .signIn, reach: facts.reach, now: facts.now)
-        let counting = Set(standing.counting(for: .signIn))
-        let usable = offered.filter(counting.contains)
-        if let first = DefaultMethod.effective(offered: usable, credentials: standing.credentials, preference: person.preference) {
+        let counting = standing.counting(for: .signIn)
+        let usable = offered.filter(Set(counting).contains)
+        if let first = DefaultMethod.effective(
+            offered: usable, credentials: standing.credentials, preference: person.preference, counting: counting)
+        {
             return .challenge(uses: offered, first: first, postpone: proofPostponement)  // 5
         }
         if !counting.isEmpty { return isDemanded ? .unreachable : leaveOut() }  // 6
@@ -78,7 +80,7 @@ struct SignInTable {
         }
         if person.firstHeldAt != nil {
             let proofs = standing.proofsForChange(reach: facts.reach, now: facts.now)
-            if !proofs.isEmpty { return .bridge(uses: proofs, postpone: proofPostponement) }  // 7a
+            if !proofs.isEmpty, !isBridge { return .bridge(uses: proofs, postpone: proofPostponement) }  // 7a
             return isDemanded ? .deadEnd(.stranded) : leaveOut()  // 7b
         }
         return enterRegistration() ?? .deadEnd(.registrationGuarded)  // 7c, 7d
@@ -86,8 +88,7 @@ struct SignInTable {
 
     /// Row 9a: interrupts may only open for somebody without any proof when the guard is met.
     private mutating func entryWithoutProof() -> SignInPage? {
-        guard person.firstHeldAt == nil, openInterrupt != nil, state.proofs.isEmpty, state.firstFactor == .password,
-            !isRegistrationOnly
+        guard person.firstHeldAt == nil, openInterrupt != nil, state.firstFactor == .password, !isProven, !isRegistrationOnly
         else { return nil }
         if policy.guardKind == .directoryContact, let page = directoryProof() { return page }
         if isGuardMet {
@@ -148,7 +149,7 @@ struct SignInTable {
 
     /// Grace holds a second step back only for somebody who never had one.
     var isInGrace: Bool {
-        guard policy.graceDays != nil, person.mfaFirstHeldAt == nil else { return false }
+        guard let days = policy.graceDays, days > 0, person.mfaFirstHeldAt == nil else { return false }
         guard let end = graceEnds else { return true }
         return facts.now < end
     }
@@ -158,6 +159,9 @@ struct SignInTable {
         guard let days = policy.graceDays, let start = person.graceStart else { return nil }
         return facts.endOfDay(start, days)
     }
+
+    /// What "Not now" may say about the days left: nothing once grace is over or never was.
+    private var graceShown: Moment? { isInGrace ? graceEnds : nil }
 
     private var isMFADue: Bool { isDemanded || (person.firstHeldAt != nil && openInterrupt != nil) }
 
@@ -213,7 +217,8 @@ struct SignInTable {
 
     private var mustChangePassword: Bool {
         guard state.firstFactor == .password, person.passwordMustChange || person.passwordKnownToOthers else { return false }
-        return !((isBridge || isRegistrationOnly) && openInterrupt != nil && !isProven)
+        let passGiven = state.proofs.contains { $0.use.capability == .temporaryAccessPass }
+        return !passGiven && !((isBridge || isRegistrationOnly) && openInterrupt != nil)
     }
 
     // MARK: interrupts
@@ -221,7 +226,7 @@ struct SignInTable {
     /// What is missing, and the plan for it.
     var requirements: Requirements {
         standing.requirements(
-            mfaWanted: isDemanded || policy.mfaRequired || policy.requireForMFA || person.mfaState != .disabled || person.isAdministrator,
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
             resetWanted: policy.requireForReset)
     }
 
@@ -240,7 +245,7 @@ struct SignInTable {
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }
         if mfaMissing, !state.closed.contains(.wizard) {
-            return .wizard(outcome.plan, .notNow(until: graceEnds))  // 11
+            return .wizard(outcome.plan, .notNow(until: graceShown))  // 11
         }
         if missing.reset > 0, !outcome.resetImpossible, !state.closed.contains(.wizard) {
             return .wizard(outcome.plan, resetPostponement)  // 12
@@ -257,7 +262,7 @@ struct SignInTable {
     }
 
     /// A proof that only an interrupt asks for can be put off.
-    private var proofPostponement: Postponement { isDemanded ? .none : .notNow(until: graceEnds) }
+    private var proofPostponement: Postponement { isDemanded ? .none : .notNow(until: graceShown) }
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }

@@ -42,7 +42,7 @@ public struct SignInState: Codable, Sendable, Equatable {
     public let person: PersonID
     public let firstFactor: FirstFactor
     /// The session epoch of the person when the sign-in began: a higher one ends it.
-    public let epoch: Int64
+    public var epoch: Int64
     public var proofs: [Proof] = []
     /// Set when the sign-in became *registration-only*: the person's security version then, kept in step with this
     /// sign-in's own registrations. Any other change of what the person holds ends the mode.

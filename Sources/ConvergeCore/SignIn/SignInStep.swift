@@ -64,7 +64,7 @@ public enum SignInMachine {
         case (.closeChoices, .choose):
             next.state.wizard?.choosing = false
         case (.choose(let method), .choose(let plan, _, _, _)):
-            choose(&next, method, plan, facts)
+            choose(&next, method, plan)
         case (.enrolled(let credential), .register):
             enrol(&next, credential, facts)
         case (.codesKept, .recoveryCodes):
@@ -132,17 +132,13 @@ public enum SignInMachine {
         }
     }
 
-    private static func choose(_ next: inout SignInTransition, _ method: MethodKind, _ plan: Plan, _ facts: SignInFacts) {
+    private static func choose(_ next: inout SignInTransition, _ method: MethodKind, _ plan: Plan) {
         let choices = (plan.alternatives.first ?? []) + plan.saferButLonger
-        next.state.wizard?.choosing = false
-        guard plan.items.first?.method != method else { return }
+        guard plan.items.first?.method != method else { next.state.wizard?.choosing = false; return }
         guard let item = choices.first(where: { $0.method == method }) else { return next.accepted = false }
-        let table = SignInTable(state: next.state, facts: facts)
-        if plan.saferButLonger.contains(item) {
-            next.state.wizard?.chosen = [method] + plan.items.map(\.method)
-        } else {
-            next.state.wizard?.chosen = Planner(facts.standing).replacing(0, with: item, in: plan, table.requirements)
-        }
+        let rest = plan.saferButLonger.contains(item) ? plan.items[...] : plan.items.dropFirst()
+        next.state.wizard?.choosing = false
+        next.state.wizard?.chosen = [method] + rest.map(\.method)
         next.state.enrolment = nil
     }
 

@@ -39,7 +39,9 @@ struct Base32Tests {
         #expect(Base32.decode("") == [])
     }
 
-    @Test(arguments: ["GEZD0", "GEZ1", "GE8D", "M", "MZX", "MZXW6Y", "MZ", "MY=======", "M=Y", "MY======A", "GEZDGNBV=", "é", "GEZD\tGNBV", "="])
+    @Test(arguments: [
+        "GEZD0", "GEZ1", "GE8D", "M", "MZX", "MZXW6Y", "MZ", "MY=======", "M=Y", "MY======A", "GEZDGNBV=", "é", "GEZD\tGNBV", "=",
+    ])
     func `what no encoder writes is refused`(text: String) {
         #expect(Base32.decode(text) == nil)
     }

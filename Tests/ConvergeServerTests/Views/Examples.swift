@@ -53,8 +53,8 @@ struct Example: Sendable, CustomTestStringConvertible {
         icon: "mail", title: .method("email"), value: "ada@okafor-family.example", meta: [MethodUse.reset])
     static let steps = [Message.method("totpApp"), .method("mobilePhone")]
     static let countries = [
-        Country(region: "GB", name: "United Kingdom", calling: "44"), Country(region: "BR", name: "Brasil", calling: "55"),
-        Country(region: "DE", name: "Deutschland", calling: "49"), Country(region: "IE", name: "Ireland", calling: "353"),
+        CountryOption(region: "GB", name: "United Kingdom", calling: "44"), CountryOption(region: "BR", name: "Brasil", calling: "55"),
+        CountryOption(region: "DE", name: "Deutschland", calling: "49"), CountryOption(region: "IE", name: "Ireland", calling: "353"),
     ]
     static let otherWays = Choices(
         [

@@ -72,7 +72,7 @@ struct Field: Sendable {
 }
 
 /// A country in the list beside a phone number.
-struct Country: Sendable, Equatable {
+struct CountryOption: Sendable, Equatable {
     /// ISO 3166-1 alpha-2.
     var region: String
     var name: String
@@ -82,7 +82,7 @@ struct Country: Sendable, Equatable {
 
 /// A phone number as people type it: the country apart, the rest as they like. Fields `country` and `number`.
 struct PhoneInput: Sendable {
-    var countries: [Country]
+    var countries: [CountryOption]
     /// The chosen region.
     var region: String
     var number = ""

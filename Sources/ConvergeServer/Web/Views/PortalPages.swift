@@ -30,6 +30,10 @@ struct ProfilePage: Page {
 
     var frame: Frame { Frame(layout: .portal(.profile), heading: Message("profile.heading"), notice: notice) }
 
+    private var passwordWords: Message {
+        passwordSet.map { day in Message("profile.password-set", ["day": .date(day, .onDay)]) } ?? Message("profile.password-unknown")
+    }
+
     func body(_ say: Speaker) -> Slots {
         let facts = [
             Fact(Message("profile.fact.name"), .text(displayName)), Fact(Message("profile.fact.user-name"), .text(userName)),
@@ -37,8 +41,7 @@ struct ProfilePage: Page {
         let mail = email.map { [Fact(Message("profile.fact.email"), .text($0))] } ?? []
         return [
             "facts": (facts + mail).map { $0.slots(say) }, "canChange": canChangePassword,
-            "password": say(
-                passwordSet.map { Message("profile.password-set", ["day": .date($0, .onDay)]) } ?? Message("profile.password-unknown")),
+            "password": say(passwordWords),
         ]
     }
 }

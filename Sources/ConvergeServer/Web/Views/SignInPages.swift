@@ -29,6 +29,7 @@ struct PasswordPage: Page {
 
     static let signedOut = Notice.saved(Message("sign-in.notice.signed-out"))
     static let passwordChanged = Notice.saved(Message("sign-in.notice.password-changed"))
+    static let setUp = Notice.saved(Message("sign-in.notice.set-up"))
     static let unlocked = Notice.saved(Message("sign-in.notice.unlocked"))
     static let expired = Notice(kind: .info, message: Message("sign-in.notice.expired"))
     /// The browser was signed out for safety, for example after a reset elsewhere.

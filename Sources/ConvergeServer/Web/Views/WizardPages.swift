@@ -276,7 +276,7 @@ struct RecoveryCodesPage: Page {
         [
             "codes": codes, "form": form.slots, "label": say(Message("codes.list", ["count": .number(codes.count)])),
             "intro": say(Message("codes.print-intro", ["name": .text(name), "day": .date(madeAt, .fullDay)])),
-            "keptError": errors.first { $0.field == "kept" }.map { say($0.message) }, "file": say(Message("codes.file")),
+            "keptError": errors.first { $0.field == "kept" }.map { say($0.message) as String }, "file": say(Message("codes.file")),
         ]
     }
 }
@@ -305,11 +305,15 @@ struct WizardSummaryPage: Page {
             ways: changeDefault.map { [Way(Message("summary.way.default"), $0)] } ?? [])
     }
 
+    private var endWords: Message {
+        continueTo.map { place in Message("summary.continue", ["place": .text(place)]) } ?? Message("summary.done")
+    }
+
     func body(_ say: Speaker) -> Slots {
         [
             "rows": rows.map { $0.slots(say) }, "form": form.slots, "onePhone": isOnOnePhone,
             "getCodes": isOnOnePhone ? recoveryCodes.map { Way(Message("summary.one-phone.get"), $0).slots(say) } : nil,
-            "submit": say(continueTo.map { Message("summary.continue", ["place": .text($0)]) } ?? Message("summary.done")),
+            "submit": say(endWords),
         ]
     }
 }

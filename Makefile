@@ -1,0 +1,47 @@
+# Converge: the commands of everyday work. `make` alone lists them.
+
+SHELL := /bin/bash
+program := .build/debug/converge
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint format bench fuzz pictures clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+run: ## build and start a demo on http://localhost:8080 (options: make run ARGS="--port 9000 --data folder")
+	@scripts/setup
+	@[ -x $(program) ] || echo "Building Converge. The first time this takes about ten minutes, later seconds."
+	swift build --product converge
+	@$(program) demo $(ARGS)
+
+# One build for everything: --build-tests also builds the program that the journeys start.
+test: ## build, lint and run every test once
+	@scripts/setup --tests
+	@$(MAKE) --no-print-directory lint
+	swift build --build-tests
+	swift test --skip-build --parallel
+	scripts/journeys
+
+test-all: ## the tests of `make test`, with every journey at every width
+	@CONVERGE_EVERY_WIDTH=1 $(MAKE) --no-print-directory test
+
+lint: ## check the format of the sources
+	swift format lint --strict --parallel -r Sources Tests Package.swift
+
+format: ## put the sources into that format
+	swift format --in-place --parallel -r Sources Tests Package.swift
+
+bench: ## measure (a package of its own, so that the main build does not pay for it)
+	@if [ -d Benchmarks ]; then cd Benchmarks && swift package benchmark $(ARGS); \
+	else echo "Benchmarks live in Benchmarks/, a package of its own. There are none yet."; fi
+
+fuzz: ## feed the parsers of outside bytes with broken input
+	@if [ -x Fuzz/run ]; then Fuzz/run $(ARGS); \
+	else echo "Fuzzers live in Fuzz/, a package of its own, started by Fuzz/run. There are none yet."; fi
+
+pictures: ## take the pictures of the documentation again
+	scripts/pictures
+
+clean: ## remove what was built (the next build is a first one again) and the Python packages of the tests
+	rm -rf .build .venv Benchmarks/.build Fuzz/.build

@@ -1,1 +1,0 @@
-public enum PasswordProfile: String, Codable, CaseIterable, Sendable { case nist, entra }

@@ -1,0 +1,56 @@
+/// What would happen to one person at the next sign-in with the right password, under some policy.
+public struct Forecast: Hashable, Sendable {
+    /// Names of the pages a sign-in can end on, as `policy check` prints them.
+    public enum Outcome: String, Codable, CaseIterable, Sendable {
+        case signedIn = "signed-in"
+        case challenge, bridge, wizard, wizardPostponable = "wizard-postponable", review
+        case changePassword = "change-password"
+        case directoryProof = "directory-proof"
+        case unreachable
+        case blocked, disabled
+        case policyUnsatisfiable = "policy.unsatisfiable"
+        case stranded = "mfa.stranded"
+        case registrationGuarded = "registration.guarded"
+    }
+
+    public let outcome: Outcome
+    public let requirements: Requirements
+    public let plan: [MethodKind]
+    public let countingForSignIn: [CredentialUse]
+    public let countingForReset: [CredentialUse]
+    public let reasons: [Reason]
+
+    /// Asks the same functions that a sign-in asks: simulation is the truth.
+    public static func atNextSignIn(_ facts: SignInFacts) -> Forecast {
+        let person = facts.person, standing = facts.standing
+        let state = SignInState(person: person.id, firstFactor: .password, epoch: person.sessionEpoch)
+        let table = SignInTable(state: state, facts: facts)
+        let page = SignInDecision.next(state, facts).page
+        let outcome = table.outcome
+        return Forecast(
+            outcome: person.state == .disabled ? .disabled : name(of: page), requirements: table.requirements,
+            plan: outcome.plan.items.map(\.method), countingForSignIn: standing.counting(for: .signIn),
+            countingForReset: standing.counting(for: .reset), reasons: standing.reasons(for: table.requirements, outcome: outcome))
+    }
+
+    /// The name of the page that a sign-in shows.
+    public static func name(of page: SignInPage) -> Outcome {
+        switch page {
+        case .blocked: .blocked
+        case .outdated, .cancelled: .disabled
+        case .challenge: .challenge
+        case .unreachable: .unreachable
+        case .deadEnd(.policyUnsatisfiable): .policyUnsatisfiable
+        case .deadEnd(.stranded): .stranded
+        case .deadEnd(.registrationGuarded): .registrationGuarded
+        case .bridge: .bridge
+        case .directoryProof: .directoryProof
+        case .changePassword: .changePassword
+        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none): .wizard
+        case .moreInformation, .choose, .register: .wizardPostponable
+        case .recoveryCodes, .summary: .wizard
+        case .review: .review
+        case .done: .signedIn
+        }
+    }
+}

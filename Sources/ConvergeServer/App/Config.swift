@@ -1,0 +1,201 @@
+public import ConvergeCore
+import Foundation
+
+/// The configuration, read once at start and passed on as a value.
+public struct Config: Sendable {
+    /// How log lines are written.
+    public enum LogFormat: String, Sendable, CaseIterable { case json, text }
+    /// The least severity that is logged, with the names of the logging library.
+    public enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+
+    /// The organisation as its people see it.
+    public struct Organisation: Sendable {
+        public var name: String
+        /// IANA name; checked.
+        public var zone: String
+        /// `#rrggbb`; checked.
+        public var accent: String
+        /// In lower case.
+        public var mailDomains: [String]
+        /// ISO 3166-1 alpha-2.
+        public var country: String
+        public var helpdesk: String?
+        public var helpdeskPhone: String?
+        public var helpdeskURL: String?
+        public var privacyURL: String?
+    }
+
+    /// Where the password list lies and how much hashing may go on.
+    public struct Passwords: Sendable {
+        public var breachedList: String?
+        public var workers: Int
+        public var queue: Int
+    }
+
+    /// Scheme, host and port, without a path: the origin of every page.
+    public var publicURL: String
+    public var listenHost: String
+    public var listenPort: Int
+    public var trustedProxies: [CIDR]
+    public var databasePath: String
+    public var keyRingPath: String
+    public var organisation: Organisation
+    /// Nil: no e-mail is sent.
+    public var mail: MailTransport.Settings?
+    public var mailFrom: EmailAddress?
+    /// Nil: no texts are sent.
+    public var text: TextGateway.Settings?
+    /// Countries that texts may go to; never empty.
+    public var textCountries: [String]
+    public var passwords: Passwords
+    public var logLevel: LogLevel
+    public var logFormat: LogFormat
+    /// Made by `demo`: example people, an outbox anyone can read. No file can ask for it.
+    public var isDemo: Bool
+
+    /// Reads a YAML text, the environment overriding it.
+    ///
+    /// - Throws: `ConfigError` with every problem found.
+    public static func read(yaml: String, environment: [String: String]) throws -> Config {
+        var reader = ConfigReader(yaml: yaml, environment: environment)
+        let config = read(&reader)
+        guard reader.problems.isEmpty else { throw ConfigError(problems: reader.problems) }
+        return config
+    }
+
+    /// Settings for trying Converge on this machine: plain http on loopback, everything in one folder.
+    ///
+    /// - Parameter environment: may point mail and texts to real servers; nothing else of it is read.
+    public static func demo(dataFolder: String, port: Int, environment: [String: String] = [:]) -> Config {
+        var reader = ConfigReader(
+            yaml: "",
+            environment: [
+                "CONVERGE_PUBLICURL": "http://localhost:\(port)", "CONVERGE_LISTEN_PORT": "\(port)",
+                "CONVERGE_DATABASE_PATH": dataFolder + "/converge.db", "CONVERGE_KEYRING_PATH": dataFolder + "/keys.json",
+                "CONVERGE_ORGANISATION_NAME": "Harbour & Vale", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
+                "CONVERGE_ORGANISATION_MAILDOMAINS": "example.org", "CONVERGE_LOG_FORMAT": "text",
+                "CONVERGE_ORGANISATION_HELPDESK": "Weekdays from 8 to 18", "CONVERGE_ORGANISATION_HELPDESKPHONE": "0117 496 0123",
+            ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
+        var config = read(&reader)
+        precondition(reader.problems.isEmpty, "the demo's own settings: \(reader.problems)")
+        config.isDemo = true
+        return config
+    }
+
+    /// Refuses what must not serve real people.
+    ///
+    /// - Throws: `ConfigError` naming each setting.
+    public func validateForProduction() throws {
+        var problems: [String] = []
+        if isDemo { problems.append("Demo settings are not for production: use `converge serve` with a configuration file.") }
+        if !publicURL.hasPrefix("https://"), !Self.isLoopback(publicURL) { problems.append("publicURL must begin with https://.") }
+        if let mail, mail.security == .none, !Self.isLoopbackHost(mail.host) {
+            problems.append("mail.security may be none only for a relay on loopback.")
+        }
+        if let text, !text.url.hasPrefix("https://"), !Self.isLoopback(text.url) { problems.append("text.url must begin with https://.") }
+        guard problems.isEmpty else { throw ConfigError(problems: problems) }
+    }
+
+    /// A table of all settings in Markdown.
+    public static var documentation: String {
+        let rows = ConfigKey.all.map { key in
+            let fallback = key.fallback.map { $0.isEmpty ? "–" : "`\($0)`" } ?? "required"
+            return "| `\(key.name)` | \(key.kind.rawValue) | \(fallback) | `\(key.environmentName)` | \(key.help) |"
+        }
+        return (["| Setting | Type | Default | Environment | Meaning |", "|---|---|---|---|---|"] + rows).joined(separator: "\n") + "\n"
+    }
+
+    private static func read(_ reader: inout ConfigReader) -> Config {
+        let organisation = readOrganisation(&reader)
+        let mail = readMail(&reader), text = readText(&reader)
+        let countries = reader.list("text.allowedCountries").map { $0.uppercased() }
+        for country in countries where Countries.callingCode(of: country) == nil {
+            reader.problem("text.allowedCountries: \(country) is not the ISO code of a country.")
+        }
+        return Config(
+            publicURL: readPublicURL(&reader), listenHost: reader.required("listen.host"),
+            listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readProxies(&reader),
+            databasePath: reader.required("database.path"), keyRingPath: reader.required("keyRing.path"), organisation: organisation,
+            mail: mail?.settings, mailFrom: mail?.from, text: text,
+            textCountries: countries.isEmpty ? [organisation.country] : countries,
+            passwords: Passwords(
+                breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
+                queue: reader.number("passwords.queue", in: 0...10_000)),
+            logLevel: reader.choice("log.level", of: LogLevel.self, fallback: .info),
+            logFormat: reader.choice("log.format", of: LogFormat.self, fallback: .json), isDemo: false)
+    }
+
+    private static func readPublicURL(_ reader: inout ConfigReader) -> String {
+        let text = reader.required("publicURL")
+        guard !text.isEmpty else { return text }
+        let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
+        guard let url = URLComponents(string: trimmed), let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme),
+            let host = url.host, !host.isEmpty, url.path.isEmpty, url.query == nil, url.fragment == nil, url.user == nil
+        else {
+            reader.problem("publicURL must be scheme and host, perhaps a port, without a path.")
+            return trimmed
+        }
+        // As browsers write an origin: small letters, no default port.
+        let port = url.port.flatMap { $0 == (scheme == "https" ? 443 : 80) ? nil : ":\($0)" } ?? ""
+        return "\(scheme)://\(host.lowercased())\(port)"
+    }
+
+    private static func readProxies(_ reader: inout ConfigReader) -> [CIDR] {
+        reader.list("trustedProxies").compactMap { text in
+            if let network = try? CIDR(text) { return network }
+            reader.problem("trustedProxies: \(text) is not a network such as 10.0.0.0/8.")
+            return nil
+        }
+    }
+
+    private static func readOrganisation(_ reader: inout ConfigReader) -> Organisation {
+        let organisation = Organisation(
+            name: reader.required("organisation.name"), zone: reader.text("organisation.zone"),
+            accent: reader.text("organisation.accent").lowercased(),
+            mailDomains: reader.list("organisation.mailDomains").map { $0.lowercased() },
+            country: reader.text("organisation.country").uppercased(), helpdesk: reader.optionalText("organisation.helpdesk"),
+            helpdeskPhone: reader.optionalText("organisation.helpdeskPhone"), helpdeskURL: readLink("organisation.helpdeskURL", &reader),
+            privacyURL: readLink("organisation.privacyURL", &reader))
+        if TimeZone(identifier: organisation.zone) == nil { reader.problem("organisation.zone must be an IANA time zone, such as Europe/London.") }
+        if organisation.accent.wholeMatch(of: /#[0-9a-f]{6}/) == nil { reader.problem("organisation.accent must be a colour such as #1f5fbf.") }
+        if Countries.callingCode(of: organisation.country) == nil { reader.problem("organisation.country must be an ISO code such as GB.") }
+        return organisation
+    }
+
+    /// A link that people will click: no `javascript:` from a configuration file either.
+    private static func readLink(_ name: String, _ reader: inout ConfigReader) -> String? {
+        guard let text = reader.optionalText(name) else { return nil }
+        let scheme = URLComponents(string: text)?.scheme?.lowercased()
+        if scheme != "http" && scheme != "https" { reader.problem("\(name) must begin with https:// or http://.") }
+        return text
+    }
+
+    private static func readMail(_ reader: inout ConfigReader) -> (settings: MailTransport.Settings, from: EmailAddress?)? {
+        let host = reader.text("mail.host"), sender = reader.text("mail.from")
+        let settings = MailTransport.Settings(
+            host: host, port: reader.number("mail.port", in: 1...65535),
+            security: reader.choice("mail.security", of: MailTransport.Security.self, fallback: .starttls),
+            user: reader.optionalText("mail.user"), password: reader.optionalText("mail.password").map { Secret($0) },
+            caFile: reader.optionalText("mail.caFile"))
+        guard !host.isEmpty else { return nil }
+        let from = EmailAddress(sender)
+        if from == nil { reader.problem("mail.from must be an address when mail.host is set.") }
+        return (settings, from)
+    }
+
+    private static func readText(_ reader: inout ConfigReader) -> TextGateway.Settings? {
+        let settings = TextGateway.Settings(
+            url: reader.text("text.url"), authorization: reader.optionalText("text.authorization").map { Secret($0) },
+            toField: reader.required("text.toField"), textField: reader.required("text.textField"),
+            idempotencyField: reader.text("text.idempotencyField"))
+        return settings.url.isEmpty ? nil : settings
+    }
+
+    private static func isLoopback(_ url: String) -> Bool {
+        URLComponents(string: url)?.host.map(isLoopbackHost) ?? false
+    }
+
+    private static func isLoopbackHost(_ host: String) -> Bool {
+        ["localhost", "127.0.0.1", "::1", "[::1]"].contains(host.lowercased())
+    }
+}

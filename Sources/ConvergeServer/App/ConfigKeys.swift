@@ -1,0 +1,77 @@
+/// One setting: the row of the table from which reading, refusing and documenting follow.
+public struct ConfigKey: Sendable, Hashable {
+    /// What a value may be.
+    public enum Kind: String, Sendable {
+        case text
+        case number
+        case list
+    }
+
+    /// The dotted name in the file, for example `mail.host`.
+    public let name: String
+    public let kind: Kind
+    /// The default as it would be written, nil when there is none.
+    public let fallback: String?
+    /// One sentence or two for the operator.
+    public let help: String
+
+    init(_ name: String, _ kind: Kind, _ fallback: String?, _ help: String) {
+        self.name = name
+        self.kind = kind
+        self.fallback = fallback
+        self.help = help
+    }
+
+    /// The environment variable that overrides it: `CONVERGE_MAIL_HOST`.
+    public var environmentName: String {
+        "CONVERGE_" + name.replacing(".", with: "_").uppercased()
+    }
+
+    /// Every setting there is.
+    public static let all: [ConfigKey] = server + organisation + delivery + passwords
+
+    private static let server = [
+        ConfigKey("publicURL", .text, nil, "The address people use, for example `https://id.example.org`. Required. Every link is made from it; https, but for loopback."),
+        ConfigKey("listen.host", .text, "127.0.0.1", "The address to listen on."),
+        ConfigKey("listen.port", .number, "8080", "The port to listen on, 0 to 65535; 0 takes a free one."),
+        ConfigKey("trustedProxies", .list, "", "Networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed."),
+        ConfigKey("database.path", .text, "/var/lib/converge/converge.db", "The SQLite file."),
+        ConfigKey("keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
+        ConfigKey("log.level", .text, "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
+        ConfigKey("log.format", .text, "json", "`json`, one object a line, or `text`."),
+    ]
+
+    private static let organisation = [
+        ConfigKey("organisation.name", .text, nil, "The name shown on pages and in messages. Required."),
+        ConfigKey("organisation.zone", .text, "UTC", "Time zone (IANA name) in which days end, for example `Europe/London`."),
+        ConfigKey("organisation.accent", .text, "#1f5fbf", "Accent colour of the pages, `#rrggbb`."),
+        ConfigKey("organisation.mailDomains", .list, "", "Domains of the organisation's own mailboxes, which need the lost password to be read."),
+        ConfigKey("organisation.country", .text, "GB", "Country (ISO code) assumed for numbers typed without one."),
+        ConfigKey("organisation.helpdesk", .text, "", "How to reach the helpdesk, shown where nothing else helps."),
+        ConfigKey("organisation.helpdeskPhone", .text, "", "The helpdesk's telephone number."),
+        ConfigKey("organisation.helpdeskURL", .text, "", "The helpdesk's page (http or https)."),
+        ConfigKey("organisation.privacyURL", .text, "", "The privacy statement (http or https)."),
+    ]
+
+    private static let delivery = [
+        ConfigKey("mail.host", .text, "", "The mail relay. Without it no e-mail is sent."),
+        ConfigKey("mail.port", .number, "587", "Its port."),
+        ConfigKey("mail.security", .text, "starttls", "`starttls` (required, never optional), `tls`, or `none` for a relay on loopback."),
+        ConfigKey("mail.user", .text, "", "User name at the relay, when it asks for one."),
+        ConfigKey("mail.password", .text, "", "Password at the relay; better given in the environment."),
+        ConfigKey("mail.from", .text, "", "The sender's address. Required when `mail.host` is set."),
+        ConfigKey("mail.caFile", .text, "", "Certificates (PEM) to trust in place of the system's."),
+        ConfigKey("text.url", .text, "", "The text-message gateway (https). Without it no texts are sent."),
+        ConfigKey("text.authorization", .text, "", "The whole `Authorization` header for it; better given in the environment."),
+        ConfigKey("text.toField", .text, "to", "JSON field for the number."),
+        ConfigKey("text.textField", .text, "text", "JSON field for the message."),
+        ConfigKey("text.idempotencyField", .text, "idempotencyKey", "JSON field for the key by which a repeat is recognised; empty for none."),
+        ConfigKey("text.allowedCountries", .list, "", "Countries (ISO codes) that texts may go to; empty means `organisation.country` only."),
+    ]
+
+    private static let passwords = [
+        ConfigKey("passwords.breachedList", .text, "", "A list imported by `converge`; passwords on it are refused."),
+        ConfigKey("passwords.workers", .number, "2", "Threads that hash passwords, 1 to 64; as many as cores."),
+        ConfigKey("passwords.queue", .number, "32", "Sign-ins that may wait for a hash, 0 to 10000; beyond, people are asked to try again."),
+    ]
+}

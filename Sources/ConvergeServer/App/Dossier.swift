@@ -1,0 +1,124 @@
+import ConvergeCore
+
+/// Everything about one person that a decision looks at, read in one transaction.
+struct Dossier: Sendable {
+    let record: PersonRecord
+    let credentials: [CredentialRecord]
+    let standing: Standing
+    let document: PolicyDocument
+    let reach: Reachability
+    let now: Moment
+
+    var person: Person { record.person }
+    var policy: ResolvedPolicy { standing.policy }
+
+    /// The stored credential behind a use.
+    func credential(_ id: CredentialID) -> CredentialRecord? { credentials.first { $0.id == id } }
+
+    /// The facts of a sign-in decision.
+    func signInFacts(_ request: RequestFacts, _ instance: Instance) -> SignInFacts {
+        SignInFacts(standing: standing, reach: reach, request: request, now: now, endOfDay: instance.endOfDay)
+    }
+}
+
+extension Instance {
+    /// Reads a person's dossier; nil when there is nobody with this id.
+    ///
+    /// - Parameter knownBrowser: whether the browser at hand has signed in as this person before; strangers have smaller budgets.
+    func dossier(_ id: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection) throws -> Dossier? {
+        guard let record = try people.find(id, db) else { return nil }
+        return try dossier(record, knownBrowser: knownBrowser, now: now, db)
+    }
+
+    /// Reads the rest of a person's dossier.
+    func dossier(_ record: PersonRecord, knownBrowser: Bool, now: Moment, _ db: any Connection) throws -> Dossier {
+        let versions = try policyCache.versions(policies, db)
+        let credentials = try self.credentials.all(of: record.id, db)
+        let standing = Standing(
+            person: record.person, credentials: credentials.map(\.credential), policy: try versions.resolve(for: record.person))
+        return Dossier(
+            record: record, credentials: credentials, standing: standing, document: try versions.current,
+            reach: try reachability(credentials, person: record.id, knownBrowser: knownBrowser, now: now, db), now: now)
+    }
+
+    /// What cannot be reached now: budgets spent, gateways down, countries closed.
+    private func reachability(
+        _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
+    ) throws -> Reachability {
+        var gaps: [CredentialUse: Reachability.Gap] = [:]
+        let unreached = try outbox.troubled(
+            OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
+        func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
+            !carries(kind) || unreached.contains(kind.rawValue) || unreached.contains(credential.channel)
+        }
+        for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
+            let credential = record.credential
+            let closed = try Budgets.closed(credential.id, knownBrowser: knownBrowser, now: now, budgets, db)
+            for capability in credential.capabilities {
+                let use = credential.use(capability)
+                if let closed { gaps[use] = .init(.budget, until: closed) }
+                switch capability {
+                case .text where isDown(.text, credential), .emailCode where isDown(.mail, credential): gaps[use] = .init(.gateway)
+                case .text, .emailCode:
+                    if let until = try budgets.exhausted(Budgets.send(person), Budgets.sendsPerPerson, now: now, db) {
+                        gaps[use] = .init(.budget, until: until)
+                    }
+                default: break
+                }
+                if !MethodRegistry.implementedCapabilities.contains(capability) { gaps[use] = .init(.gateway) }
+            }
+        }
+        return Reachability(gaps: gaps)
+    }
+}
+
+/// The budgets of the product, each apart, and their keys.
+enum Budgets {
+    /// Wrong codes against one credential from browsers that never signed in as its owner: 10 in 24 hours.
+    static let strangerCodes = BudgetRule(limit: 10, window: .hours(24), lock: .hours(24))
+    /// Wrong codes against one credential from a known browser.
+    static let ownerCodes = BudgetRule(limit: 20, window: .hours(1), lock: .minutes(15))
+    /// Wrong codes against one credential whatever the browser, until the owner proves another way.
+    static let ceiling = BudgetRule(limit: 100, window: .days(36500))
+    static let sendsPerPerson = BudgetRule(limit: 10, window: .hours(1), lock: nil)
+    static let sendsPerDestination = BudgetRule(limit: 10, window: .hours(1), lock: nil)
+    static let sendsPerNetwork = BudgetRule(limit: 60, window: .hours(1), lock: nil)
+    static let sendsPerOrganisation = BudgetRule(limit: 5000, window: .hours(1), lock: nil)
+    /// Resets begun for one person by strangers.
+    static let resetsPerPerson = BudgetRule(limit: 5, window: .hours(24), lock: .hours(24))
+    static let passGuesses = BudgetRule(limit: 10, window: .hours(1), lock: .minutes(15))
+    static let recoveryGuesses = BudgetRule(limit: 10, window: .hours(24), lock: .hours(1))
+    static let signInsPerNetwork = BudgetRule(limit: 300, window: .minutes(5), lock: nil)
+
+    static func stranger(_ id: CredentialID) -> String { "code:stranger:\(id)" }
+    static func owner(_ id: CredentialID) -> String { "code:owner:\(id)" }
+    static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
+    static func send(_ person: PersonID) -> String { "send:person:\(person)" }
+
+    /// Until when a credential is closed for this kind of browser; nil when it is open.
+    static func closed(
+        _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
+    ) throws -> Moment? {
+        if let until = try store.exhausted(ceiling(id), ceiling, now: now, db) { return until }
+        return knownBrowser
+            ? try store.exhausted(owner(id), ownerCodes, now: now, db)
+            : try store.exhausted(stranger(id), strangerCodes, now: now, db)
+    }
+
+    /// Counts a try against a credential, before the comparison.
+    ///
+    /// - Returns: nil when there was budget, else until when there is none.
+    static func spendTry(
+        _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
+    ) throws -> Moment? {
+        if let until = try store.spend(ceiling(id), ceiling, now: now, db) { return until }
+        return knownBrowser
+            ? try store.spend(owner(id), ownerCodes, now: now, db)
+            : try store.spend(stranger(id), strangerCodes, now: now, db)
+    }
+
+    /// A right answer gives the budgets back.
+    static func clear(_ id: CredentialID, _ store: BudgetStore, _ db: any Connection) throws {
+        for key in [stranger(id), owner(id), ceiling(id)] { try store.clear(key, db) }
+    }
+}

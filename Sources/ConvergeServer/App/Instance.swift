@@ -1,0 +1,73 @@
+public import ConvergeCore
+import Logging
+
+/// One running Converge: everything a page or a command needs, assembled once and shared by server, commands and tests.
+public struct Instance: Sendable {
+    public let config: Config
+    public let world: World
+    public let database: any Database
+    public let organisation: OrganisationID
+    let keys: KeyRing
+    let people: PersonStore
+    let credentials: CredentialStore
+    let groups: GroupStore
+    let policies: PolicyStore
+    let flows: FlowStore
+    let sessions: SessionStore
+    let audit: AuditStore
+    let outbox: OutboxStore
+    let budgets: BudgetStore
+    let passwordLocks = PasswordLockStore()
+    let hasher: PasswordHasher
+    let breached: BreachedList?
+    let renderer: Renderer
+    let policyCache: PolicyCache
+    let letters: Letters
+    let outboxSignal = OutboxSignal()
+    let log: Logger
+    /// The demo's in-memory box for texts and mails; nil in production.
+    let box: DemoBox?
+
+    /// Keyed hash with the key ring, for one purpose.
+    func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
+
+    /// What methods may use while they work for one account.
+    func methodContext(accountName: String, now: Moment) -> MethodContext {
+        let keys = self.keys, config = self.config
+        let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
+        return MethodContext(
+            now: now, random: world.random, keyedHash: { keys.keyedHash(Array($0.utf8), purpose: "code") },
+            readPhone: { typed, region in PhoneParser.read(typed, region: region) },
+            isCountryOpen: { config.isCountryOpen($0) },
+            isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
+            issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+    }
+
+    /// The end of the day that lies some days after a moment, in the organisation's zone.
+    var endOfDay: @Sendable (Moment, Int) -> Moment {
+        let zone = config.organisation.zone
+        return { OrganisationCalendar(zone: zone).endOfDay($0, after: $1) }
+    }
+}
+
+extension PhoneParser {
+    /// Reads a number as typed, as a method sees it.
+    static func read(_ typed: String, region: String) -> Result<PhoneNumber, Refusal> {
+        switch parse(typed, region: region) {
+        case .success(let parsed): .success(parsed.number)
+        case .failure(let problem): .failure(Refusal(problem.refusal))
+        }
+    }
+}
+
+extension PhoneProblem {
+    /// The sentence that names the problem.
+    var refusal: Refusal.Code {
+        switch self {
+        case .empty: .phoneEmpty
+        case .extension: .phoneExtension
+        case .premium: .phonePremium
+        default: .phoneImpossible
+        }
+    }
+}

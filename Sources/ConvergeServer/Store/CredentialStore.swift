@@ -1,0 +1,184 @@
+public import ConvergeCore
+
+/// A credential as stored, content still sealed.
+public struct CredentialRecord: Sendable, Hashable {
+    public let credential: Credential
+    public let person: PersonID
+    /// Masked: last digits, first letter. Shown before proof.
+    public let hint: String
+    public let sealed: String
+    public let spentStep: Int64?
+    public let lastUsed: [Purpose: Moment]
+
+    public var id: CredentialID { credential.id }
+}
+
+/// Credentials, recovery codes and access passes. Contents are sealed and bound to their row.
+public struct CredentialStore: Sendable {
+    public let organisation: OrganisationID
+    public let keys: KeyRing
+
+    public init(organisation: OrganisationID, keys: KeyRing) {
+        self.organisation = organisation
+        self.keys = keys
+    }
+
+    /// Everything a person has that is not retired, oldest first.
+    public func all(of person: PersonID, _ db: any Connection) throws -> [CredentialRecord] {
+        try db.rows("SELECT * FROM credential WHERE person_id = \(person) AND state <> 'retired' ORDER BY added_ms, id").map(record)
+    }
+
+    /// One credential of a person, retired ones included.
+    public func find(_ id: CredentialID, of person: PersonID, _ db: any Connection) throws -> CredentialRecord? {
+        try db.row("SELECT * FROM credential WHERE id = \(id) AND person_id = \(person)").map(record)
+    }
+
+    /// Opens the content of a credential.
+    public func open(_ record: CredentialRecord) throws -> OpenCredential {
+        let bytes = try keys.open(Sealed(record.sealed), aad: Self.aad(record.id, record.person))
+        return OpenCredential(
+            credential: record.credential, content: try JSONText.decode(CredentialContent.self, from: bytes),
+            spentStep: record.spentStep)
+    }
+
+    /// What two gates must not share, and what tells that two credentials travel over one channel.
+    public func channelKey(_ source: String) -> String { keys.keyedHash(Array(source.utf8), purpose: "channel") }
+
+    /// Writes a credential.
+    public func insert(
+        _ credential: Credential, of person: PersonID, content: CredentialContent, hint: String, spentStep: Int64? = nil,
+        _ db: any Connection
+    ) throws {
+        let sealed = try keys.seal(JSONText.bytes(content), aad: Self.aad(credential.id, person))
+        try db.execute(
+            """
+            INSERT INTO credential (id, organisation_id, person_id, method, state, source, serves, capabilities, verified_by,
+                verified_ms, channel_key, hint, sealed, added_ms, from_first_wizard, own_mail_domain, valid_from_ms,
+                valid_until_ms, remaining, spent_step, version)
+            VALUES (\(credential.id), \(organisation), \(person), \(credential.method), \(credential.state), \(credential.source),
+                \(Self.list(credential.serves.map(\.rawValue))), \(Self.list(credential.capabilities.map(\.rawValue))),
+                \(credential.verifiedBy), \(credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
+                \(credential.addedAt), \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
+                \(credential.validUntil), \(credential.remaining), \(spentStep), 1)
+            """)
+    }
+
+    /// Confirms a directory's or an administrator's value: it now serves both features.
+    public func confirm(_ id: CredentialID, by capability: Capability, at now: Moment, _ db: any Connection) throws {
+        try db.execute(
+            """
+            UPDATE credential SET state = 'active', verified_by = \(capability), verified_ms = \(now), serves = 'reset,signIn',
+                version = version + 1 WHERE id = \(id) AND state IN ('unconfirmed', 'active')
+            """)
+    }
+
+    /// Retires a credential; its content is forgotten.
+    public func retire(_ id: CredentialID, reason: String, replacedBy: CredentialID?, at now: Moment, _ db: any Connection) throws {
+        try db.execute(
+            """
+            UPDATE credential SET state = 'retired', retired_ms = \(now), retired_reason = \(reason), replaced_by = \(replacedBy),
+                sealed = '', hint = '', version = version + 1 WHERE id = \(id) AND state <> 'retired'
+            """)
+        try db.execute("DELETE FROM recovery_code WHERE credential_id = \(id)")
+        try db.execute("DELETE FROM access_pass WHERE credential_id = \(id)")
+    }
+
+    /// Suspends a credential until another proof.
+    public func suspend(_ id: CredentialID, at now: Moment, _ db: any Connection) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE credential SET state = 'suspended', suspended_ms = \(now), version = version + 1
+            WHERE id = \(id) AND state IN ('active', 'unconfirmed')
+            """) == 1
+    }
+
+    /// Notes a use.
+    public func used(_ id: CredentialID, for purpose: Purpose, at now: Moment, _ db: any Connection) throws {
+        switch purpose {
+        case .signIn: try db.execute("UPDATE credential SET last_sign_in_ms = \(now) WHERE id = \(id)")
+        case .reset: try db.execute("UPDATE credential SET last_reset_ms = \(now) WHERE id = \(id)")
+        case .change: try db.execute("UPDATE credential SET last_change_ms = \(now) WHERE id = \(id)")
+        }
+    }
+
+    /// Writes a set of recovery codes; the codes themselves are never stored.
+    public func insertRecoveryCodes(_ hashes: [String], of credential: CredentialID, _ db: any Connection) throws {
+        for hash in hashes {
+            try db.execute("INSERT INTO recovery_code (credential_id, hash) VALUES (\(credential), \(hash))")
+        }
+    }
+
+    /// Writes what a pass is checked against.
+    public func insertPass(_ credential: CredentialID, hash: String, usesLeft: Int?, _ db: any Connection) throws {
+        try db.execute("INSERT INTO access_pass (credential_id, hash, uses_left) VALUES (\(credential), \(hash), \(usesLeft))")
+    }
+
+    /// Spends a secret: one statement each, of which only one of many rivals wins.
+    ///
+    /// - Returns: whether the claim was won.
+    public func win(_ claim: Claim, at now: Moment, _ db: any Connection) throws -> Bool {
+        switch claim {
+        case .step(let credential, let step):
+            return try !db.rows(
+                """
+                UPDATE credential SET spent_step = \(step)
+                WHERE id = \(credential) AND state = 'active' AND (spent_step IS NULL OR spent_step < \(step)) RETURNING id
+                """
+            ).isEmpty
+        case .recoveryCode(let credential, let hash):
+            let won = try !db.rows(
+                """
+                UPDATE recovery_code SET spent_ms = \(now)
+                WHERE credential_id = \(credential) AND hash = \(hash) AND spent_ms IS NULL RETURNING hash
+                """
+            ).isEmpty
+            if won { try db.execute("UPDATE credential SET remaining = remaining - 1 WHERE id = \(credential)") }
+            return won
+        case .pass(let credential, let hash):
+            return try winPass(credential, hash, now, db)
+        }
+    }
+
+    private func winPass(_ credential: CredentialID, _ hash: String, _ now: Moment, _ db: any Connection) throws -> Bool {
+        let valid = try db.row(
+            """
+            SELECT id FROM credential WHERE id = \(credential) AND state = 'active'
+                AND (valid_from_ms IS NULL OR valid_from_ms <= \(now)) AND (valid_until_ms IS NULL OR valid_until_ms > \(now))
+            """)
+        guard valid != nil else { return false }
+        let won = try db.rows(
+            """
+            UPDATE access_pass SET uses_left = uses_left - 1
+            WHERE credential_id = \(credential) AND hash = \(hash) AND (uses_left IS NULL OR uses_left > 0) RETURNING uses_left
+            """)
+        guard let row = won.first else { return false }
+        if let left = try row.optionalInt("uses_left"), left <= 0 {
+            try db.execute("UPDATE credential SET remaining = 0 WHERE id = \(credential)")
+        }
+        return true
+    }
+
+    private static func aad(_ credential: CredentialID, _ person: PersonID) -> String { "credential:\(person):\(credential)" }
+    private static func list(_ values: [String]) -> String { values.sorted().joined(separator: ",") }
+
+    private func record(_ row: Row) throws -> CredentialRecord {
+        let words = { (column: String) in try row.text(column).split(separator: ",").map(String.init) }
+        let credential = Credential(
+            id: try row.id("id", as: CredentialSubject.self), method: try row.choice("method", as: MethodKind.self),
+            state: try row.choice("state", as: CredentialState.self), source: try row.choice("source", as: CredentialSource.self),
+            serves: Set(try words("serves").compactMap { Purpose(rawValue: $0) }),
+            capabilities: Set(try words("capabilities").compactMap { Capability(rawValue: $0) }),
+            verifiedBy: try row.optionalText("verified_by").flatMap { Capability(rawValue: $0) },
+            verifiedAt: try row.optionalMoment("verified_ms"), channel: try row.text("channel_key"),
+            addedAt: try row.moment("added_ms"), fromFirstWizard: try row.bool("from_first_wizard"),
+            validFrom: try row.optionalMoment("valid_from_ms"), validUntil: try row.optionalMoment("valid_until_ms"),
+            remaining: try row.optionalInt("remaining"), inOwnMailDomain: try row.bool("own_mail_domain"))
+        var lastUsed: [Purpose: Moment] = [:]
+        lastUsed[.signIn] = try row.optionalMoment("last_sign_in_ms")
+        lastUsed[.reset] = try row.optionalMoment("last_reset_ms")
+        lastUsed[.change] = try row.optionalMoment("last_change_ms")
+        return CredentialRecord(
+            credential: credential, person: try row.id("person_id", as: PersonSubject.self), hint: try row.text("hint"),
+            sealed: try row.text("sealed"), spentStep: try row.optionalInteger("spent_step"), lastUsed: lastUsed)
+    }
+}

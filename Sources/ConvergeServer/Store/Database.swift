@@ -1,0 +1,51 @@
+/// What can go wrong in the store, in words that both engines share.
+public enum StoreError: Error, Hashable, Sendable {
+    /// A uniqueness or reference constraint said no. The text names it: `table.column` or the constraint's name.
+    case conflict(constraint: String)
+    /// Somebody else held the lock for longer than the time-out; the transaction may be tried again.
+    case busy
+    /// A value exceeds what the engine takes.
+    case tooLarge
+    /// The disk is full.
+    case full
+    /// Anything else: the world broke or a query is wrong. The text is for the log, never for a page.
+    case fault(String)
+}
+
+/// One connection inside a `read` or `write`. It must not be kept beyond the closure.
+public protocol Connection {
+    /// Runs one statement and returns its rows: `SELECT`, or a change with `RETURNING`.
+    func rows(_ sql: SQL) throws -> [Row]
+
+    /// Runs one statement and returns how many rows it changed itself (triggers and cascades not counted).
+    @discardableResult
+    func execute(_ sql: SQL) throws -> Int
+}
+
+extension Connection {
+    /// The only row, nil when there is none; more than one is a fault.
+    public func row(_ sql: SQL) throws -> Row? {
+        let rows = try rows(sql)
+        guard rows.count <= 1 else { throw StoreError.fault("\(rows.count) rows where one at most was expected") }
+        return rows.first
+    }
+}
+
+/// The store. Closures are synchronous and run on the driver's own threads; a `write` is one transaction, rolled
+/// back when its closure throws, and acknowledged only after it is flushed to the disk.
+///
+/// Closures are short on purpose and must not have effects besides the connection: a driver may run one again.
+public protocol Database: Sendable {
+    /// Which engine this is, for the few places where SQL differs.
+    var dialect: Dialect { get }
+
+    /// Reads from one consistent snapshot.
+    func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
+
+    /// One transaction. Whatever `body` throws is rethrown as it is; what the engine throws is a `StoreError`.
+    @discardableResult
+    func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
+
+    /// Waits for running closures and closes; no call may follow.
+    func close() async throws
+}

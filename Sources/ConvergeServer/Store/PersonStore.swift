@@ -1,0 +1,188 @@
+public import ConvergeCore
+
+/// A person as stored: what decisions look at, and what pages show.
+public struct PersonRecord: Sendable, Hashable {
+    public var person: Person
+    public let organisation: OrganisationID
+    /// The name as it was entered, for showing.
+    public var name: String
+    public var displayName: String
+    public var locale: String?
+    public var zone: String?
+    /// Argon2id, PHC string; nil: no password can be right.
+    public var passwordHash: Secret?
+    public var passwordSetAt: Moment?
+    public var createdAt: Moment
+    public var externalKey: String?
+
+    public var id: PersonID { person.id }
+
+    /// What a page calls the person: the first word of the display name.
+    public var shortName: String { displayName.split(separator: " ").first.map(String.init) ?? name }
+}
+
+/// People, their groups and their counters.
+public struct PersonStore: Sendable {
+    public let organisation: OrganisationID
+
+    public init(organisation: OrganisationID) {
+        self.organisation = organisation
+    }
+
+    /// The person with an id, or nil.
+    public func find(_ id: PersonID, _ db: any Connection) throws -> PersonRecord? {
+        try record(db.row("SELECT * FROM person WHERE id = \(id) AND organisation_id = \(organisation)"), db)
+    }
+
+    /// The person with a name as typed, or nil; names are compared in their normalised form.
+    public func find(nameKey: String, _ db: any Connection) throws -> PersonRecord? {
+        try record(db.row("SELECT * FROM person WHERE organisation_id = \(organisation) AND name_key = \(nameKey)"), db)
+    }
+
+    /// People after a name key, in its order, for lists that stream.
+    public func page(after nameKey: String, limit: Int, _ db: any Connection) throws -> [PersonRecord] {
+        try db.rows(
+            """
+            SELECT * FROM person WHERE organisation_id = \(organisation) AND name_key > \(nameKey)
+            ORDER BY name_key LIMIT \(limit)
+            """
+        ).compactMap { try record($0, db) }
+    }
+
+    /// Every holder of an administrator role.
+    public func administrators(_ db: any Connection) throws -> [PersonRecord] {
+        try db.rows(
+            "SELECT * FROM person WHERE organisation_id = \(organisation) AND roles > '' AND state = 'enabled' ORDER BY name_key"
+        ).compactMap { try record($0, db) }
+    }
+
+    /// Adds a person. A name that is taken throws `StoreError.conflict`.
+    public func insert(_ record: PersonRecord, nameKey: String, _ db: any Connection) throws {
+        let person = record.person
+        try db.execute(
+            """
+            INSERT INTO person (id, organisation_id, directory_id, external_key, name, name_key, display_name, kind, state, locale,
+                zone, mfa_state, roles, grace_start_ms, reset_skips, last_review_ms, preference, first_held_ms, mfa_first_held_ms,
+                security_version, session_epoch, password_hash, password_set_ms, password_must_change,
+                password_known_to_others, created_ms)
+            VALUES (\(person.id), \(organisation), 'embedded', \(record.externalKey), \(record.name), \(nameKey),
+                \(record.displayName), \(person.kind), \(person.state), \(record.locale), \(record.zone), \(person.mfaState),
+                \(Self.roles(person.roles)), \(person.graceStart), \(person.resetSkips), \(person.lastReviewAt),
+                \(try JSONText.encode(person.preference)), \(person.firstHeldAt), \(person.mfaFirstHeldAt),
+                \(person.securityVersion), \(person.sessionEpoch), \(record.passwordHash?.text), \(record.passwordSetAt),
+                \(person.passwordMustChange), \(person.passwordKnownToOthers), \(record.createdAt))
+            """)
+    }
+
+    /// Compare-and-set of what a person holds: raises the security version, and fails when somebody else was faster.
+    ///
+    /// - Returns: false when the version had moved; the caller rolls back and shows where things are now.
+    public func raiseSecurityVersion(_ person: Person, _ db: any Connection) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE person SET security_version = security_version + 1
+            WHERE id = \(person.id) AND security_version = \(person.securityVersion)
+            """) == 1
+    }
+
+    /// Notes the first credential that can prove, and the first that can be a second step.
+    public func noteHeld(_ id: PersonID, at now: Moment, canSignIn: Bool, _ db: any Connection) throws {
+        try db.execute(
+            """
+            UPDATE person SET first_held_ms = COALESCE(first_held_ms, \(now)),
+                mfa_first_held_ms = CASE WHEN \(canSignIn) THEN COALESCE(mfa_first_held_ms, \(now)) ELSE mfa_first_held_ms END
+            WHERE id = \(id)
+            """)
+    }
+
+    /// After the owner's own deletion of the last credential with a fresh proof: the person starts anew.
+    public func clearHeld(_ id: PersonID, everything: Bool, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET mfa_first_held_ms = NULL WHERE id = \(id)")
+        if everything { try db.execute("UPDATE person SET first_held_ms = NULL WHERE id = \(id)") }
+    }
+
+    /// Ends every session and flow that began before, by raising the session epoch.
+    public func raiseEpoch(_ id: PersonID, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET session_epoch = session_epoch + 1 WHERE id = \(id)")
+    }
+
+    /// Stores a new password.
+    public func setPassword(_ id: PersonID, hash: Secret, at now: Moment, mustChange: Bool, _ db: any Connection) throws {
+        try db.execute(
+            """
+            UPDATE person SET password_hash = \(hash.text), password_set_ms = \(now), password_must_change = \(mustChange),
+                password_known_to_others = FALSE WHERE id = \(id)
+            """)
+    }
+
+    /// Replaces a hash by one with newer parameters; the password stays.
+    public func rehash(_ id: PersonID, from old: Secret, to new: Secret, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET password_hash = \(new.text) WHERE id = \(id) AND password_hash = \(old.text)")
+    }
+
+    /// Somebody else may know the password: it must be changed at the next sign-in.
+    public func setPasswordKnownToOthers(_ id: PersonID, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET password_known_to_others = TRUE WHERE id = \(id)")
+    }
+
+    public func setPreference(_ id: PersonID, _ preference: [CredentialUse], _ db: any Connection) throws {
+        try db.execute("UPDATE person SET preference = \(try JSONText.encode(preference)) WHERE id = \(id)")
+    }
+
+    public func startGrace(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET grace_start_ms = COALESCE(grace_start_ms, \(now)) WHERE id = \(id)")
+    }
+
+    public func countSkip(_ id: PersonID, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET reset_skips = reset_skips + 1 WHERE id = \(id)")
+    }
+
+    public func recordReview(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
+    }
+
+    public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET state = \(state) WHERE id = \(id)")
+    }
+
+    public func setRoles(_ id: PersonID, _ roles: Set<Role>, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET roles = \(Self.roles(roles)) WHERE id = \(id)")
+    }
+
+    public func setMFAState(_ id: PersonID, _ state: MFAState, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET mfa_state = \(state) WHERE id = \(id)")
+    }
+
+    /// How many people there are.
+    public func count(_ db: any Connection) throws -> Int {
+        try db.row("SELECT COUNT(*) AS n FROM person WHERE organisation_id = \(organisation)")?.int("n") ?? 0
+    }
+
+    private static func roles(_ roles: Set<Role>) -> String { roles.map(\.rawValue).sorted().joined(separator: ",") }
+
+    private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
+        guard let row else { return nil }
+        let id = try row.id("id", as: PersonSubject.self)
+        let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
+            .map { try $0.id("group_id", as: GroupSubject.self) }
+        let office = try db.row(
+            "SELECT 1 AS found FROM credential WHERE person_id = \(id) AND method = 'officePhone' AND state <> 'retired' LIMIT 1")
+        let person = Person(
+            id: id, kind: try row.choice("kind", as: PersonKind.self), state: try row.choice("state", as: PersonState.self),
+            mfaState: try row.choice("mfa_state", as: MFAState.self),
+            roles: Set(try row.text("roles").split(separator: ",").compactMap { Role(rawValue: String($0)) }),
+            groups: Set(groups), firstHeldAt: try row.optionalMoment("first_held_ms"),
+            mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"), graceStart: try row.optionalMoment("grace_start_ms"),
+            resetSkips: try row.int("reset_skips"), lastReviewAt: try row.optionalMoment("last_review_ms"),
+            preference: try JSONText.decode([CredentialUse].self, from: row.text("preference")),
+            passwordMustChange: try row.bool("password_must_change"),
+            passwordKnownToOthers: try row.bool("password_known_to_others"), hasDirectoryOfficePhone: office != nil,
+            securityVersion: try row.integer("security_version"), sessionEpoch: try row.integer("session_epoch"))
+        return PersonRecord(
+            person: person, organisation: organisation, name: try row.text("name"), displayName: try row.text("display_name"),
+            locale: try row.optionalText("locale"), zone: try row.optionalText("zone"),
+            passwordHash: try row.optionalText("password_hash").map { Secret($0) },
+            passwordSetAt: try row.optionalMoment("password_set_ms"), createdAt: try row.moment("created_ms"),
+            externalKey: try row.optionalText("external_key"))
+    }
+}

@@ -1,0 +1,95 @@
+import ConvergeCore
+
+/// Challenges, as sign-in, fresh proof and reset ask them: one place that sends, counts, compares and spends.
+struct Challenger {
+    let instance: Instance
+    let dossier: Dossier
+    let knownBrowser: Bool
+    let ledger: Ledger
+
+    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var db: any Connection { ledger.db }
+
+    /// Starts a challenge, or sends another code for the one at hand.
+    ///
+    /// - Returns: the state to keep, and a refusal when nothing could be sent.
+    func begin(_ use: CredentialUse, purpose: Purpose, continuing state: ChallengeState?) throws -> (ChallengeState, Refusal?) {
+        let current = state?.use == use ? state! : ChallengeState(use: use, purpose: purpose, startedAt: dossier.now)
+        guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
+            return (current, Refusal(.notAllowed))
+        }
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
+        guard let message else {
+            return (current, sends(use) ? Refusal(.sendTooMany) : nil)
+        }
+        if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
+        return (next, nil)
+    }
+
+    /// Whether a capability sends something to the person.
+    func sends(_ use: CredentialUse) -> Bool { ResetMachine.isSent(use.capability) }
+
+    /// Whether a text may start by itself: from a browser that never signed in as this person, once in ten minutes.
+    func mayStartByItself(_ use: CredentialUse) throws -> Bool {
+        guard sends(use), !knownBrowser else { return true }
+        let rule = BudgetRule(limit: 1, window: .minutes(10))
+        return try instance.budgets.spend("auto:\(dossier.person.id)", rule, now: dossier.now, db) == nil
+    }
+
+    /// What came of an answer.
+    enum Outcome {
+        case proved(CredentialUse)
+        case refused(Refusal)
+    }
+
+    /// Compares an answer: counts the try first, spends what has to be spent.
+    ///
+    /// An app's code may come from any of the person's apps that are offered.
+    func answer(_ typed: String, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
+        guard !typed.trimmingSpaces().isEmpty else { return .refused(Refusal(.codeEmpty)) }
+        guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
+        let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
+        var spent = false, late = false
+        if let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db) {
+            return .refused(Refusal(.codeTooMany, until: until))
+        }
+        state.triesLeft -= 1
+        for use in [state.use] + siblings {
+            switch try compare(typed, state, use) {
+            case .right(let claim):
+                if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
+                    if case .step = claim { spent = true }
+                    continue
+                }
+                try Budgets.clear(use.credential, instance.budgets, db)
+                try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
+                return .proved(use)
+            case .alreadySpent: spent = true
+            case .expired: late = true
+            case .wrong: break
+            }
+        }
+        if spent {
+            state.triesLeft += 1  // right, but used already: costs no try
+            return .refused(Refusal(.codeSpent))
+        }
+        return .refused(refusal(state, late: late))
+    }
+
+    private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
+        if late { return Refusal(.codeExpired) }
+        guard state.triesLeft > 0 else { return Refusal(.codeTooMany) }
+        switch state.use.capability {
+        case .recoveryCode: return Refusal(.recoveryWrong, count: state.triesLeft)
+        case .temporaryAccessPass: return Refusal(.passWrong, count: state.triesLeft)
+        default: return Refusal(.codeWrong, count: state.triesLeft)
+        }
+    }
+
+    private func compare(_ typed: String, _ state: ChallengeState, _ use: CredentialUse) throws -> Verification {
+        guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
+            return .wrong
+        }
+        return method.verify(state, typed, try instance.credentials.open(record), context)
+    }
+}

@@ -1,0 +1,141 @@
+import ConvergeCore
+
+/// Registrations, as the wizard and the Security info page run them: one place that sends, writes and tells.
+struct Registrar {
+    let instance: Instance
+    let dossier: Dossier
+    let ledger: Ledger
+
+    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var db: any Connection { ledger.db }
+
+    /// Whether one more credential of a kind may be added.
+    func refusalToAdd(_ kind: MethodKind, replacing: CredentialID?) -> Refusal? {
+        let traits = MethodRegistry.traits(of: kind)
+        let held = dossier.credentials.map(\.credential).filter {
+            $0.traits.limitGroup == traits.limitGroup && $0.id != replacing && $0.state != .unconfirmed
+        }
+        guard held.count >= traits.limit else { return nil }
+        return Refusal(.limitReached, count: traits.limit)
+    }
+
+    /// Starts a registration, of a new credential or of a value that the directory knows.
+    func begin(_ kind: MethodKind, replacing: CredentialID? = nil, confirming: CredentialID? = nil) throws -> EnrolmentStep? {
+        guard let method = MethodRegistry.method(kind) else { return nil }
+        var state = EnrolmentState(method: kind, replaces: replacing, confirms: confirming)
+        if let confirming, let record = dossier.credential(confirming) {
+            // The value is taken over; its code is sent when the person says so.
+            let content = try instance.credentials.open(record).content
+            state.typed = content.phone?.e164 ?? content.email?.address
+        }
+        return method.beginEnrolment(state, context)
+    }
+
+    /// Where a registration stands.
+    func prompt(_ state: EnrolmentState) -> Prompt? { MethodRegistry.method(state.method)?.prompt(state, context) }
+
+    /// What came of one input.
+    enum Outcome {
+        case waiting(EnrolmentState, Prompt, Refusal?)
+        /// The credential is written. The use is the one proven with it.
+        case finished(CredentialUse)
+    }
+
+    /// Takes one input. Throws `Overtaken` when what the person holds has changed meanwhile.
+    ///
+    /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
+    func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
+        guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
+        let step = method.continueEnrolment(state, input, context)
+        if let message = step.message, let refusal = try ledger.send(message, to: dossier.record) {
+            return .waiting(state, step.prompt, refusal)
+        }
+        guard let new = step.finished else {
+            if let refusal = step.refusal, refusal.code == .codeWrong || refusal.code == .codeTooMany {
+                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
+            }
+            return .waiting(step.state, step.prompt, step.refusal)
+        }
+        if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
+        return .finished(try write(new, firstWizard: firstWizard))
+    }
+
+    private func refusalToFinish(_ new: NewCredential) -> Refusal? {
+        let channel = instance.credentials.channelKey(new.channelSource)
+        let same = dossier.credentials.contains {
+            $0.credential.channel == channel && $0.credential.state == .active && $0.id != new.replaces && $0.id != new.confirms
+                && $0.credential.method == new.method
+        }
+        if same { return Refusal(.phoneTaken) }
+        return refusalToAdd(new.method, replacing: new.replaces ?? new.confirms)
+    }
+
+    private func write(_ new: NewCredential, firstWizard: Bool) throws -> CredentialUse {
+        guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
+        let channel = instance.credentials.channelKey(new.channelSource), now = dossier.now
+        let use: CredentialUse
+        if let confirms = new.confirms, let known = dossier.credential(confirms), known.credential.channel == channel {
+            try instance.credentials.confirm(confirms, by: new.verifiedBy, at: now, db)
+            use = CredentialUse(credential: confirms, capability: new.verifiedBy)
+        } else {
+            use = try insert(new, channel: channel, firstWizard: firstWizard)
+        }
+        let traits = MethodRegistry.traits(of: new.method)
+        if traits.canProve { try instance.people.noteHeld(dossier.person.id, at: now, canSignIn: traits.canSignIn, db) }
+        let detail = ["method": new.method.rawValue, "capability": new.verifiedBy.rawValue, "hint": new.hint]
+        try ledger.note(new.replaces == nil ? .registered : .updated, dossier.record, details: detail)
+        // What one and the same wizard registered is not told of the next; a number that the directory knew, or the one that
+        // is replaced now, is: its owner may be somebody else than the person at the keyboard.
+        let wizard = dossier.credentials.filter { firstWizard && $0.credential.fromFirstWizard }.map(\.id)
+        try ledger.tell(
+            new.replaces == nil ? .methodAdded(new.method) : .methodChanged(new.method), dossier, credential: use.credential,
+            except: Set(wizard).union([use.credential]), gone: Set([new.replaces].compactMap { $0 }))
+        return use
+    }
+
+    private func insert(_ new: NewCredential, channel: String, firstWizard: Bool) throws -> CredentialUse {
+        let now = dossier.now
+        let credential = Credential(
+            id: instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
+            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain)
+        try instance.credentials.insert(
+            credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, db)
+        // A value of the directory that was replaced by another one is gone with it.
+        if let old = new.replaces ?? new.confirms {
+            try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, at: now, db)
+        }
+        return credential.use(new.verifiedBy)
+    }
+
+    /// Makes a fresh set of recovery codes; an older set is retired.
+    ///
+    /// - Returns: the codes, to be shown once.
+    func makeRecoveryCodes(fromFirstWizard: Bool) throws -> [Secret] {
+        let codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
+        for old in dossier.credentials where old.credential.method == .recoveryCodes {
+            try instance.credentials.retire(old.id, reason: "replaced", replacedBy: id, at: now, db)
+        }
+        let credential = Credential(
+            id: id, method: .recoveryCodes, capabilities: [.recoveryCode], verifiedBy: nil, channel: "codes:\(id)", addedAt: now,
+            fromFirstWizard: fromFirstWizard, remaining: codes.count)
+        try instance.credentials.insert(credential, of: dossier.person.id, content: CredentialContent(), hint: "", db)
+        try instance.credentials.insertRecoveryCodes(
+            codes.map { RecoveryCodes.hash($0.canonical.text, context) }, of: id, db)
+        try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue])
+        return codes.map { $0.shown(.recoveryCode) }
+    }
+}
+
+extension EnrolmentInput {
+    /// What an action of a registration page means: `phone`, `email`, `code`, `again`, `change`.
+    static func from(_ action: String, _ form: Fields) -> EnrolmentInput? {
+        switch action {
+        case "phone": .phone(typed: form["number"], region: form["country"])
+        case "email": .email(form["email"])
+        case "code": .code(form["code"])
+        case "again": .sendAgain
+        case "change": .changeContact
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import ConvergeCore
+import HTTPTypes
+
+/// Somebody else took a step of the same flow, or changed what the person holds: the transaction is rolled back and the
+/// browser is shown where things are now.
+struct Overtaken: Error {}
+
+/// A kind of conversation over HTTP. Showing changes nothing; acting takes one step.
+protocol Conversation {
+    static var kind: FlowKind { get }
+    static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply
+    /// - Parameter action: the last part of the path, for example `answer`.
+    static func act(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> Reply
+    /// Where such a conversation begins.
+    static var start: String { get }
+    /// Where a browser goes that comes back to a conversation which is over.
+    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply
+}
+
+/// The addresses of all conversations: `/flows/{id}` and `/flows/{id}/{action}`.
+enum FlowRoutes {
+    static let routes: [Route] = [
+        .open(.get, "/flows/:id") { request, instance in
+            try await with(request, instance) { try await $0.show($1, request, instance) }
+        },
+        .open(.post, "/flows/:id/:action") { request, instance in
+            let path = "/flows/" + (request.parameters["id"] ?? "")
+            do {
+                return try await with(request, instance) {
+                    try await $0.act($1, request.parameters["action"] ?? "", request, instance)
+                }
+            } catch is Overtaken {
+                return .redirect(path)
+            }
+        },
+    ]
+
+    static func conversation(_ kind: FlowKind) -> any Conversation.Type {
+        switch kind {
+        case .signIn: SignInConversation.self
+        case .reset: ResetConversation.self
+        case .enrolment: EnrolmentConversation.self
+        case .proof: ProofConversation.self
+        }
+    }
+
+    private static func with(
+        _ request: AnonymousRequest, _ instance: Instance,
+        _ run: (any Conversation.Type, FlowRecord) async throws -> Reply
+    ) async throws -> Reply {
+        let id = FlowID(request.parameters["id"] ?? ""), flows = instance.flows
+        // An id alone opens nothing: the flow belongs to the browser that began it.
+        guard let flow = try await instance.database.read({ db in try flows.find(id, db) }), flow.browserHash == request.browserHash else {
+            return .page(ExpiredPage(start: "/sign-in"), status: 410)
+        }
+        let conversation = conversation(flow.kind)
+        guard flow.closedAt == nil else { return conversation.after(flow, request) }
+        guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
+        return try await run(conversation, flow)
+    }
+}
+
+extension Instance {
+    /// Whether the browser at hand has signed in as a person before.
+    func browser(_ request: AnonymousRequest, _ person: Person, _ db: any Connection) throws -> BrowserRecord {
+        try sessions.browser(secretHash: request.browserHash, person: person, now: request.now, db)
+    }
+
+    /// The dossier of a person as seen from the browser of a request.
+    func dossier(_ id: PersonID, _ request: AnonymousRequest, _ db: any Connection) throws -> (Dossier, BrowserRecord)? {
+        guard let record = try people.find(id, db) else { return nil }
+        let browser = try browser(request, record.person, db)
+        return (try dossier(record, knownBrowser: browser.isKnown, now: request.now, db), browser)
+    }
+}

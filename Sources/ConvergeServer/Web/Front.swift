@@ -1,0 +1,171 @@
+import ConvergeCore
+import HTTPTypes
+public import Hummingbird
+import Logging
+import NIOCore
+public import ServiceLifecycle
+
+/// The context of one request: who is at the other end of the connection.
+public struct FrontContext: RequestContext {
+    public var coreContext: CoreRequestContextStorage
+    let peer: String
+
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        peer = source.channel.remoteAddress?.ipAddress ?? "127.0.0.1"
+    }
+}
+
+/// The front door: turns HTTP into requests and replies into HTTP. Every check that belongs to all routes is here.
+public struct Front: Sendable {
+    let instance: Instance
+    let gate: Gate
+
+    public init(_ instance: Instance) {
+        self.instance = instance
+        gate = Gate(instance)
+    }
+
+    /// Largest body that any form sends.
+    static let bodyMax = 65_536
+
+    /// The router with the whole table.
+    public func router() -> Router<FrontContext> {
+        let router = Router(context: FrontContext.self)
+        for route in Routes.all where !route.demoOnly || instance.config.isDemo {
+            let path = RouterPath(route.path.split(separator: "/").map { $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0) }
+                .joined(separator: "/"))
+            router.on(path, method: route.method) { request, context in
+                await respond(request, context, to: route)
+            }
+        }
+        router.addMiddleware { NotFoundMiddleware(front: self) }
+        return router
+    }
+
+    /// Answers one request; nothing is thrown past this point.
+    func respond(_ request: Request, _ context: FrontContext, to route: Route?) async -> Response {
+        let id = instance.world.newToken(bytes: 9)
+        var arrival = gate.arrival(request, context, id: id)
+        do {
+            if let refused = gate.refuseHost(request, route) { return finish(refused, arrival, request) }
+            if request.method == .post {
+                arrival.form = try await Self.form(request)
+                if let refused = gate.refuseForgery(request, arrival) { return finish(refused, arrival, request) }
+            }
+            guard let route else { return finish(.page(NotFoundPage(), status: 404), arrival, request) }
+            let reply = try await route.run(arrival.request(context), instance)
+            if request.method == .post { instance.outboxSignal.wake() }
+            return finish(reply, arrival, request)
+        } catch let overload as Overloaded {
+            var reply = Reply.page(
+                OverloadedPage(retryAfter: overload.retryAfterSeconds, again: arrival.path), status: 503)
+            reply.headers.append(("Retry-After", String(overload.retryAfterSeconds)))
+            return finish(reply, arrival, request)
+        } catch is Overtaken {
+            return finish(.page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409), arrival, request)
+        } catch is BodyTooLarge {
+            return finish(.page(TooLargePage(again: arrival.path), status: 413), arrival, request)
+        } catch {
+            instance.log.error("request failed", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")", "reason": "\(error)"])
+            return finish(.page(FaultPage(requestID: id), status: 500), arrival, request)
+        }
+    }
+
+    struct BodyTooLarge: Error {}
+
+    private static func form(_ request: Request) async throws -> Fields {
+        guard request.headers[.contentType]?.lowercased().hasPrefix("application/x-www-form-urlencoded") ?? false else { return Fields() }
+        let buffer: ByteBuffer
+        do {
+            buffer = try await request.body.collect(upTo: bodyMax)
+        } catch {
+            throw BodyTooLarge()
+        }
+        return Fields(FormText.parse(String(buffer: buffer)))
+    }
+
+    // MARK: the answer
+
+    private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request) -> Response {
+        var headers = HTTPFields(), body = ResponseBody()
+        switch reply.body {
+        case .page(let page):
+            let visit = Visit(now: arrival.now, csrf: arrival.csrf, language: arrival.language, person: reply.person)
+            headers[.contentType] = "text/html; charset=utf-8"
+            body = ResponseBody(byteBuffer: ByteBuffer(string: instance.renderer.html(page, for: visit)))
+        case .redirect(let path):
+            headers[.location] = path
+        case .bytes(let bytes, let type):
+            headers[.contentType] = type
+            body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        }
+        for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
+        for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
+        for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        if request.method == .head { body = ResponseBody() }
+        return Response(status: .init(code: reply.status), headers: headers, body: body)
+    }
+}
+
+/// Paths that no route knows get the same page as everything else that is not there.
+struct NotFoundMiddleware: RouterMiddleware {
+    let front: Front
+
+    func handle(
+        _ request: Request, context: FrontContext, next: (Request, FrontContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound || error.status == .methodNotAllowed {
+            return await front.respond(request, context, to: nil)
+        }
+    }
+}
+
+/// Forms in `application/x-www-form-urlencoded`, bounded.
+enum FormText {
+    static let fieldsMax = 100
+
+    /// Names and values; a name that comes twice keeps its last value.
+    static func parse(_ text: String) -> [String: String] {
+        var fields: [String: String] = [:]
+        for pair in text.split(separator: "&").prefix(fieldsMax) {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = decode(parts[0])
+            fields[name] = parts.count == 2 ? decode(parts[1]) : ""
+        }
+        return fields
+    }
+
+    private static func decode(_ text: Substring) -> String {
+        var bytes: [UInt8] = [], rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard let high = rest.first.flatMap(nibble), let low = rest.dropFirst().first.flatMap(nibble) else {
+                    bytes.append(byte)
+                    continue
+                }
+                bytes.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            default: bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func nibble(_ byte: UInt8) -> UInt8? { Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init) }
+}
+
+extension Front {
+    /// Serves until it is told to stop; then answers what has begun and ends.
+    public func application(extra: [any Service] = []) -> some ApplicationProtocol {
+        Application(
+            router: router(),
+            configuration: .init(
+                address: .hostname(instance.config.listenHost, port: instance.config.listenPort), serverName: nil),
+            services: extra, logger: instance.log)
+    }
+}

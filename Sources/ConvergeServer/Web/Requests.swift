@@ -1,0 +1,102 @@
+import ConvergeCore
+
+/// A form as sent: names and values, bounded before it is read.
+struct Fields: Sendable {
+    private let fields: [String: String]
+
+    init(_ fields: [String: String] = [:]) {
+        self.fields = fields
+    }
+
+    /// The value of a field, empty when it was not sent.
+    subscript(_ name: String) -> String { fields[name] ?? "" }
+
+    /// Whether a box was ticked.
+    func isTicked(_ name: String) -> Bool { fields[name] != nil }
+
+    /// Longest value of one field that a person types, in bytes.
+    static let longest = 4096
+
+    /// The first field that is too long for anything a person types.
+    var tooLong: String? { fields.first { $0.value.utf8.count > Self.longest }?.key }
+}
+
+/// What a request says, whoever sends it: nothing has been proved.
+struct AnonymousRequest: Sendable {
+    let id: String
+    let path: String
+    /// A form was sent: coming back later means coming back to a page, not to this address.
+    let isPost: Bool
+    let parameters: [String: String]
+    let query: Fields
+    let form: Fields
+    /// Keyed hash of the browser's long-lived cookie.
+    let browserHash: String
+    /// The secret in the session cookie, when there is one.
+    let sessionSecret: Secret?
+    let csrf: String
+    /// Address of the client, IPv6 by /64.
+    let network: String
+    let inTrustedNetwork: Bool
+    let agent: String
+    let now: Moment
+    let language: String
+
+    /// Where to go afterwards: a local path, nothing else.
+    var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }
+}
+
+/// A request of somebody who is signed in.
+struct SignedInRequest: Sendable {
+    let request: AnonymousRequest
+    let session: SessionRecord
+    let dossier: Dossier
+
+    var person: PersonRecord { dossier.record }
+}
+
+/// A request of somebody who proved who they are within the last minutes: may open and alter security info.
+struct RecentlyVerifiedRequest: Sendable {
+    let signedIn: SignedInRequest
+
+    var request: AnonymousRequest { signedIn.request }
+    var session: SessionRecord { signedIn.session }
+    var dossier: Dossier { signedIn.dossier }
+}
+
+/// A path on this server, safe to redirect to.
+enum LocalPath {
+    /// The text itself when it is one: starts with a single slash and holds no backslash or control character.
+    static func checked(_ text: String) -> String? {
+        guard text.hasPrefix("/"), !text.hasPrefix("//"), text.utf8.count <= 2048, !text.contains("\\"),
+            text.unicodeScalars.allSatisfy({ $0.value > 32 && $0.value != 127 })
+        else { return nil }
+        return text
+    }
+}
+
+/// What a handler answers.
+struct Reply: Sendable {
+    enum Body: Sendable {
+        case page(any Page)
+        case redirect(String)
+        case bytes([UInt8], type: String)
+    }
+
+    var status: Int
+    var body: Body
+    var headers: [(name: String, value: String)] = []
+    /// A session secret to set, or "" to take the cookie away.
+    var session: Secret?
+    /// Who is signed in, for the page's navigation.
+    var person: Visit.Person?
+    /// Answers of personal pages are never stored; static files are.
+    var mayBeStored = false
+
+    static func page(_ page: some Page, status: Int = 200) -> Reply { Reply(status: status, body: .page(page)) }
+    static func redirect(_ path: String) -> Reply { Reply(status: 303, body: .redirect(path)) }
+
+    static func text(_ text: String, type: String = "text/plain; charset=utf-8", status: Int = 200) -> Reply {
+        Reply(status: status, body: .bytes(Array(text.utf8), type: type))
+    }
+}

@@ -1,0 +1,83 @@
+import ConvergeCore
+
+/// The page that a registration's prompt becomes: the same in the wizard and on Security info.
+struct EnrolmentView {
+    let instance: Instance
+    let dossier: Dossier
+    let state: EnrolmentState
+    let prompt: Prompt
+    /// The flow's address; actions are appended to it.
+    let base: String
+    var refusal: Refusal?
+    var progress: Progress?
+    var notice: Notice?
+    var crumb: Way?
+    var ways: [Way] = []
+
+    private func form(_ action: String) -> Form { Form("\(base)/\(action)") }
+
+    var page: any Page {
+        get throws {
+            switch prompt {
+            case .scan(let uri, let key): try app(uri, key)
+            case .phone(let region, let typed): try contactToConfirm ?? phone(region, typed)
+            case .email(let typed): try contactToConfirm ?? email(typed)
+            case .code(let length, let sentTo, _, let canSendAgain): code(length, sentTo, canSendAgain)
+            }
+        }
+    }
+
+    private func errors(_ field: String) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }
+
+    private func app(_ uri: Secret, _ key: Secret) throws -> WizardAppPage {
+        WizardAppPage(
+            form: form("code"), qr: QRFigure(modules: try QRCode(uri.text).modules), key: key.text.filter { $0 != " " }, uri: uri.text,
+            errors: errors("code"), progress: progress, notice: notice, crumb: crumb, ways: ways)
+    }
+
+    private func phone(_ region: String?, _ typed: String) -> WizardPhonePage {
+        let countries = Countries.all.map { CountryOption(region: $0.code, name: $0.name, calling: String($0.callingCode)) }
+        return WizardPhonePage(
+            form: form("phone"),
+            phone: PhoneInput(countries: countries, region: region ?? instance.config.organisation.country, number: typed),
+            errors: errors("number"), progress: progress, notice: notice, crumb: crumb, isChange: state.replaces != nil, ways: ways)
+    }
+
+    private func email(_ typed: String) -> WizardEmailPage {
+        WizardEmailPage(
+            form: form("email"), address: typed, errors: errors("email"), progress: progress, notice: notice, crumb: crumb,
+            isChange: state.replaces != nil, ways: ways)
+    }
+
+    /// A value that the directory knows: shown before its code is sent.
+    private var contactToConfirm: WizardConfirmPage? {
+        get throws {
+            guard let confirms = state.confirms, state.code == nil, let record = dossier.credential(confirms) else { return nil }
+            let content = try instance.credentials.open(record).content
+            let contact: CodeSent =
+                if let phone = content.phone { .number(PhoneText.shown(phone.e164)) } else { .address(content.email?.address ?? "") }
+            return WizardConfirmPage(
+                form: form("confirm"), contact: contact, progress: progress, errors: refusal.map { [FieldError(nil, $0)] } ?? [],
+                notice: notice, ways: ways)
+        }
+    }
+
+    private func code(_ length: Int, _ sentTo: String?, _ canSendAgain: Bool) -> CodePage {
+        let isText = state.phone != nil
+        var page = CodePage(ask: isText ? .text : .mail, form: form("code"))
+        page.digits = length
+        if let sent = state.code?.sent.last, let sentTo {
+            page.lead = CodePage.sent(isText ? .number(PhoneText.shown(sentTo)) : .address(sentTo), at: sent.sentAt, until: sent.expiresAt)
+        }
+        page.errors = errors("code")
+        page.progress = progress
+        page.notice = notice
+        page.crumb = crumb
+        if canSendAgain { page.sendAgain = form("again") }
+        if state.confirms == nil {
+            page.ways.append(Way(Message(isText ? "part.way.change-number" : "part.way.change-address"), .post(form("change"))))
+        }
+        page.ways += ways
+        return page
+    }
+}

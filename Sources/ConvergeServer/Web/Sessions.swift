@@ -1,0 +1,103 @@
+import ConvergeCore
+
+extension Instance {
+    /// Looks a session up by the secret of its cookie.
+    func session(_ secret: Secret?, now: Moment, _ db: any Connection) throws -> SessionRecord? {
+        guard let secret else { return nil }
+        return try sessions.find(secretHash: keyed(secret.text, "session"), now: now, db)
+    }
+
+    /// Runs a handler for somebody signed in, or leads to the sign-in page and back.
+    func whenSignedIn(
+        _ request: AnonymousRequest, _ run: @Sendable (SignedInRequest) async throws -> Reply
+    ) async throws -> Reply {
+        let found = try await database.read { db -> SignedInRequest? in
+            guard let session = try self.session(request.sessionSecret, now: request.now, db),
+                let record = try self.people.find(session.person, db)
+            else { return nil }
+            let dossier = try self.dossier(record, knownBrowser: true, now: request.now, db)
+            return SignedInRequest(request: request, session: session, dossier: dossier)
+        }
+        guard let found else { return .redirect("/sign-in?return=" + PercentEncoding.encode(request.isPost ? "/" : request.path)) }
+        try await touch(found.session, policy: found.dossier.policy.session, now: request.now)
+        var reply = try await run(found)
+        reply.person = Visit.Person(displayName: found.person.displayName, isAdministrator: found.person.person.isAdministrator)
+        return reply
+    }
+
+    /// Moves the idle limit of a session on, at most once a minute: reading pages need not write.
+    private func touch(_ session: SessionRecord, policy: SessionPolicy, now: Moment) async throws {
+        guard now >= session.seenAt + .minutes(1) else { return }
+        let sessions = self.sessions
+        try await database.write { db in
+            try sessions.touch(session.id, now: now, idleUntil: now + .minutes(policy.idleMinutes), db)
+        }
+    }
+
+    /// Runs a handler for somebody with a fresh proof, or asks for one and comes back.
+    ///
+    /// Somebody who has never held anything has nothing to prove with: the registration guard decides.
+    func whenRecentlyVerified(
+        _ signedIn: SignedInRequest, _ run: @Sendable (RecentlyVerifiedRequest) async throws -> Reply
+    ) async throws -> Reply {
+        let dossier = signedIn.dossier, now = signedIn.request.now
+        let isFresh = signedIn.session.hasFreshProof(policy: dossier.policy, now: now)
+        let nothingToProve = dossier.person.firstHeldAt == nil && guardIsMet(signedIn)
+        guard isFresh || nothingToProve else {
+            return .redirect("/prove?return=" + PercentEncoding.encode(signedIn.request.isPost ? "/security-info" : signedIn.request.path))
+        }
+        return try await run(RecentlyVerifiedRequest(signedIn: signedIn))
+    }
+
+    private func guardIsMet(_ signedIn: SignedInRequest) -> Bool {
+        switch signedIn.dossier.policy.guardKind {
+        case .password: true
+        case .trustedNetwork: signedIn.request.inTrustedNetwork
+        case .directoryContact, .accessPass: false
+        }
+    }
+
+    /// Opens a session: a new secret at every rise of assurance.
+    ///
+    /// - Returns: the secret for the cookie.
+    func openSession(
+        _ person: Person, amr: [String], proofs: [Proof], endsAt: Moment?, policy: SessionPolicy, _ request: AnonymousRequest,
+        _ db: any Connection
+    ) throws -> Secret {
+        let secret = Secret(world.newToken(bytes: 32)), now = request.now
+        let absolute = now + .hours(policy.absoluteHours)
+        let ends = endsAt.map { min($0, absolute) } ?? absolute
+        let session = SessionRecord(
+            id: world.newID(), person: person.id, epoch: person.sessionEpoch, createdAt: now, seenAt: now,
+            idleUntil: min(now + .minutes(policy.idleMinutes), ends), endsAt: ends, amr: amr, proofs: proofs,
+            agent: request.agent, network: request.network)
+        try sessions.insert(session, secretHash: keyed(secret.text, "session"), db)
+        return secret
+    }
+}
+
+extension SessionRecord {
+    /// Whether the latest proof is younger than the policy's minutes.
+    func hasFreshProof(policy: ResolvedPolicy, now: Moment) -> Bool {
+        latestProof.map { now < $0 + .minutes(policy.session.freshMinutes) } ?? false
+    }
+}
+
+extension Instance {
+    /// Replaces a session by one with another proof: a new secret, the old one revoked.
+    func renewSession(
+        _ session: SessionRecord, _ dossier: Dossier, adding proof: Proof?, _ request: AnonymousRequest, _ db: any Connection
+    ) throws -> Secret {
+        var amr = session.amr
+        if let proof {
+            let value = AuthenticationReference.value(of: proof.use.capability)
+            if !amr.contains(value) { amr.append(value) }
+            if amr.contains("pwd"), !amr.contains("mfa") { amr.append("mfa") }
+        }
+        try sessions.revoke(session.id, now: request.now, db)
+        let absolute = session.createdAt + .hours(dossier.policy.session.absoluteHours)
+        return try openSession(
+            dossier.person, amr: amr, proofs: session.proofs + (proof.map { [$0] } ?? []), endsAt: min(session.endsAt, absolute),
+            policy: dossier.policy.session, request, db)
+    }
+}

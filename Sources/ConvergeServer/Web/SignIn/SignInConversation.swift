@@ -1,0 +1,102 @@
+import ConvergeCore
+
+/// What a sign-in keeps in its flow row: the machine's state, and what only its pages need.
+struct SignInFlowState: Codable, Sendable {
+    var core: SignInState
+    /// Recovery codes to be shown once, until they are put away.
+    var codes: [String]?
+    /// What was just done, for the page that follows.
+    var saved: Saved?
+    /// Whether the page's dead end has been written to the audit log.
+    var noted: String?
+    /// Where the person asked to go instead of the return target.
+    var goTo: String?
+
+    enum Saved: Codable, Sendable, Equatable {
+        case added(MethodKind), confirmed(MethodKind), sentAgain
+    }
+
+    init(core: SignInState) {
+        self.core = core
+    }
+}
+
+/// A sign-in after the first factor: shows the page that the table names, and takes one step at a time.
+enum SignInConversation: Conversation {
+    static let kind = FlowKind.signIn
+    static let start = "/sign-in"
+    /// A sign-in may wait for somebody to fetch a phone, and survive a break in the wizard.
+    static let life = Span.hours(1)
+
+    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply {
+        .redirect(request.sessionSecret == nil ? start : flow.returnTo)
+    }
+
+    // MARK: beginning
+
+    /// Begins the part after a right first factor.
+    static func begin(
+        _ person: PersonID, _ factor: FirstFactor, passEnds: Moment?, _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> Reply {
+        try await instance.database.write { db in
+            guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
+            let id: FlowID = instance.world.newID()
+            var core = SignInState(person: person, firstFactor: factor, epoch: dossier.person.sessionEpoch)
+            core.passEnds = passEnds
+            let ledger = Ledger(instance, db, request: request, correlation: id.text)
+            var turn = SignInTurn(
+                instance: instance, request: request, ledger: ledger, flowID: id, dossier: dossier, browser: browser,
+                state: SignInFlowState(core: core))
+            let begun = SignInMachine.begin(core, turn.facts)
+            turn.state.core = begun.state
+            try turn.apply(begun.effects)
+            let end = try turn.settle(returnTo: request.returnTo)
+            try instance.flows.insert(
+                id, kind: .signIn, state: turn.state, person: person, epoch: dossier.person.sessionEpoch,
+                browserHash: request.browserHash, returnTo: request.returnTo, policyVersion: dossier.policy.version, now: request.now,
+                life: life, db)
+            if end != nil { try instance.flows.close(id, now: request.now, db) }
+            return end ?? .redirect("/flows/\(id)")
+        }
+    }
+
+    // MARK: showing
+
+    static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
+        let reply: Reply? = try await instance.database.read { db in
+            guard let turn = try SignInTurn(flow, request, instance, db) else { return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+            // A dead end that nobody wrote down yet needs the writer.
+            guard !turn.needsNote else { return nil }
+            return try SignInView(turn: turn, returnTo: flow.returnTo).reply()
+        }
+        if let reply { return reply }
+        return try await instance.database.write { db in
+            guard var turn = try SignInTurn(flow, request, instance, db) else { throw Overtaken() }
+            if let end = try turn.settle(returnTo: flow.returnTo) { return try turn.save(flow, end) }
+            let reply = try SignInView(turn: turn, returnTo: flow.returnTo).reply()
+            return try turn.save(flow, nil) ?? reply
+        }
+    }
+
+    // MARK: acting
+
+    static func act(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> Reply {
+        if action == "password" { return try await SignInPassword.change(flow, request, instance) }
+        return try await instance.database.write { db in
+            guard var turn = try SignInTurn(flow, request, instance, db) else {
+                return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410)
+            }
+            turn.state.saved = nil
+            if let refusal = try turn.take(action) {
+                // What was typed is not lost; tries and codes are kept with the state.
+                guard try instance.flows.update(flow, state: turn.state, policyVersion: turn.dossier.policy.version, now: request.now, db)
+                else { throw Overtaken() }
+                return try SignInView(turn: turn, returnTo: flow.returnTo, refusal: refusal).reply(status: 422)
+            }
+            let end = try turn.settle(returnTo: flow.returnTo)
+            return try turn.save(flow, end) ?? .redirect("/flows/\(flow.id)")
+        }
+    }
+}

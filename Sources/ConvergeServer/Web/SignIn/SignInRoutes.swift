@@ -1,0 +1,128 @@
+import ConvergeCore
+import HTTPTypes
+
+/// Signing in with a first factor, and signing out.
+enum SignInRoutes {
+    static let routes: [Route] = [
+        .open(.get, "/sign-in", signInPage),
+        .open(.post, "/sign-in", signIn),
+        .open(.get, "/sign-in/pass") { request, _ in
+            .page(AccessPassPage(form: form("/sign-in/pass", request), name: request.query["name"], signIn: link("/sign-in", request)))
+        },
+        .open(.post, "/sign-in/pass", signInWithPass),
+        .open(.get, "/sign-out") { _, _ in .page(SignOutPage()) },
+        .open(.post, "/sign-out", signOut),
+        .open(.get, "/signed-out") { _, _ in .page(SignedOutPage()) },
+    ]
+
+    // MARK: the page
+
+    private static func signInPage(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
+        let isSignedIn = try await instance.database.read { db in
+            try instance.session(request.sessionSecret, now: request.now, db) != nil
+        }
+        if isSignedIn { return .redirect(request.returnTo) }
+        let notices = [
+            "password-changed": PasswordPage.passwordChanged, "unlocked": PasswordPage.unlocked, "set-up": PasswordPage.setUp, "ended": PasswordPage.endedElsewhere,
+            "expired": PasswordPage.expired,
+        ]
+        return .page(page(request, name: request.query["name"], notice: notices[request.query["notice"]]))
+    }
+
+    private static func page(
+        _ request: AnonymousRequest, name: String, errors: [FieldError] = [], notice: Notice? = nil
+    ) -> PasswordPage {
+        PasswordPage(
+            form: form("/sign-in", request), name: name, errors: errors, notice: notice,
+            accessPass: link("/sign-in/pass", request))
+    }
+
+    private static func form(_ action: String, _ request: AnonymousRequest) -> Form {
+        Form(action, hidden: ["return": request.returnTo])
+    }
+
+    private static func link(_ path: String, _ request: AnonymousRequest) -> String {
+        request.returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(request.returnTo)
+    }
+
+    // MARK: the first factor
+
+    private static func signIn(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
+        let name = request.form["name"].trimmingSpaces(), password = Secret(request.form["password"])
+        var missing: [FieldError] = []
+        if name.isEmpty { missing.append(FieldError("name", Refusal(.fieldEmpty))) }
+        if password.bytes.isEmpty { missing.append(FieldError("password", Refusal(.fieldEmpty))) }
+        guard missing.isEmpty else { return .page(page(request, name: name, errors: missing), status: 422) }
+        if let until = try await spend(Budgets.signInsPerNetwork, "sign-in:from:" + instance.keyed(request.network, "budget"), request, instance) {
+            return .page(TooManyPage(until: until, again: "/sign-in"), status: 429)
+        }
+        switch try await PasswordDoor(instance: instance).compare(name: name, password: password, request) {
+        case .refused(let refusal):
+            return .page(page(request, name: name, errors: [FieldError("password", refusal)]), status: 422)
+        case .right(let record, _):
+            return try await SignInConversation.begin(record.id, .password, passEnds: nil, request, instance)
+        }
+    }
+
+    private static func signInWithPass(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
+        let name = request.form["name"].trimmingSpaces(), typed = request.form["pass"]
+        let outcome = try await instance.database.write { db in try takePass(name, typed, request, instance, db) }
+        switch outcome {
+        case .success(let pass):
+            return try await SignInConversation.begin(pass.person, .accessPass, passEnds: pass.endsAt, request, instance)
+        case .failure(let refusal):
+            let page = AccessPassPage(
+                form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)], signIn: link("/sign-in", request))
+            return .page(page, status: 422)
+        }
+    }
+
+    private struct TakenPass: Sendable {
+        let person: PersonID
+        let endsAt: Moment?
+    }
+
+    /// Spends one use of a pass. Unknown names, spent and expired passes are answered alike.
+    private static func takePass(
+        _ name: String, _ typed: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> Result<TakenPass, Refusal> {
+        let key = SignInName(name)?.normalised ?? "", now = request.now
+        let record = try instance.people.find(nameKey: key, db)
+        let subject = record?.id.text ?? instance.keyed(key, "name")
+        if let until = try instance.budgets.spend("pass:" + subject, Budgets.passGuesses, now: now, db) {
+            return .failure(Refusal(.codeTooMany, until: until))
+        }
+        let ledger = Ledger(instance, db, request: request)
+        let context = instance.methodContext(accountName: name, now: now)
+        let hash = TemporaryAccessPass.hash(typed, context)
+        let passes = try record.map { try instance.credentials.all(of: $0.id, db) }?.filter { $0.credential.method == .temporaryAccessPass } ?? []
+        guard let record, record.person.state != .disabled,
+            let pass = try passes.first(where: { try instance.credentials.win(.pass($0.id, hash: hash), at: now, db) })
+        else {
+            try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
+            return .failure(Refusal(.passWrong))
+        }
+        try instance.budgets.clear("pass:" + subject, db)
+        try instance.credentials.used(pass.id, for: .signIn, at: now, db)
+        return .success(TakenPass(person: record.id, endsAt: pass.credential.validUntil))
+    }
+
+    private static func spend(
+        _ rule: BudgetRule, _ key: String, _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> Moment? {
+        try await instance.database.write { db in try instance.budgets.spend(key, rule, now: request.now, db) }
+    }
+
+    // MARK: leaving
+
+    private static func signOut(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
+        try await instance.database.write { db in
+            guard let session = try instance.session(request.sessionSecret, now: request.now, db) else { return }
+            try instance.sessions.revoke(session.id, now: request.now, db)
+            try Ledger(instance, db, request: request).note(.signedOut, instance.people.find(session.person, db))
+        }
+        var reply = Reply.redirect("/signed-out")
+        reply.session = Secret("")
+        return reply
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import ConvergeCore
+import ConvergeServer
+import Foundation
+import Logging
+
+/// Tries Converge on this machine, with example people and a box for their texts and mails.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "Try Converge on this machine, with example people.",
+        discussion: "Data survives restarts. Texts and mails are shown at /dev/outbox instead of being sent.")
+
+    @Option(name: .long, help: "Port on this machine.")
+    var port = 8080
+
+    @Option(name: .long, help: "Folder for data; made when it is not there.")
+    var data = "data"
+
+    func run() async throws {
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let config = Config.demo(dataFolder: data, port: port, environment: ProcessInfo.processInfo.environment)
+        let instance = try await assemble(config, box: DemoBox(), log: Place.logger(.warning))
+        let people = try await Administration(instance).seedDemo()
+        greet(config, people)
+        try await Server(instance).run()
+    }
+
+    private func greet(_ config: Config, _ people: [Administration.DemoPerson]) {
+        let width = people.map(\.name.count).max() ?? 0
+        let rows = people.map { "  \($0.name.padding(toLength: width, withPad: " ", startingAt: 0))   \($0.password)   \($0.story)" }
+        say(
+            """
+
+            Converge is running at \(config.publicURL)
+
+            Sign in as
+            \(rows.joined(separator: "\n"))
+
+            Texts and mails arrive at \(config.publicURL)/dev/outbox
+            Data is kept in \(data). Stop with Ctrl-C.
+
+            """)
+    }
+}
+
+/// Serves an organisation.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve an organisation (production).")
+
+    @Option(name: .long, help: "Configuration file (YAML).")
+    var config: String
+
+    func run() async throws {
+        var place = Place()
+        place.config = config
+        place.data = nil
+        let settings = try place.read()
+        try settings.validateForProduction()
+        let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+        let instance = try await assemble(settings, box: nil, log: LogLines.logger(level, json: settings.logFormat == .json))
+        try await Server(instance).run()
+    }
+}
+
+/// Brings the store's tables up to date without serving.
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "migrate", abstract: "Bring the store's tables up to date.")
+
+    @OptionGroup var place: Place
+
+    func run() async throws {
+        try await place.with { _ in say("The store is up to date.") }
+    }
+}
+
+/// Opens everything and says what is missing.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "doctor", abstract: "Open everything and say what is missing.")
+
+    @OptionGroup var place: Place
+
+    func run() async throws {
+        try await place.with { administration in
+            for line in try await administration.diagnose() { say(line) }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import ConvergeCore
+import ConvergeServer
+import Testing
+
+@Suite struct ConfigTests {
+    private let good = """
+        publicURL: https://ID.example.org/
+        organisation:
+          name: Example
+          mailDomains: [Example.org, example.com]
+        mail:
+          host: smtp.example.org
+          from: id@example.org
+          password: hunter2
+        trustedProxies: ["10.0.0.0/8", "2001:db8::/32"]
+        """
+
+    private func problems(_ yaml: String, _ environment: [String: String] = [:]) -> [String] {
+        do {
+            _ = try Config.read(yaml: yaml, environment: environment)
+            return []
+        } catch let error as ConfigError { return error.problems } catch { return ["\(error)"] }
+    }
+
+    @Test func `values come from the file, defaults from the table`() throws {
+        let config = try Config.read(yaml: good, environment: [:])
+        #expect(config.publicURL == "https://id.example.org")
+        #expect(config.organisation.mailDomains == ["example.org", "example.com"])
+        #expect(config.mail?.port == 587 && config.mail?.security == .starttls && config.mail?.password?.text == "hunter2")
+        #expect(config.text == nil && config.textCountries == ["GB"])
+        #expect(config.trustedProxies.count == 2 && config.passwords.workers == 2 && !config.isDemo)
+        #expect(!"\(config)".contains("hunter2"))
+        try config.validateForProduction()
+    }
+
+    @Test func `the environment overrides the file, lists split at commas`() throws {
+        let config = try Config.read(
+            yaml: good,
+            environment: ["CONVERGE_MAIL_HOST": "other", "CONVERGE_ORGANISATION_MAILDOMAINS": "a.org, b.org", "CONVERGE_LISTEN_PORT": "0"])
+        #expect(config.mail?.host == "other" && config.listenPort == 0)
+        #expect(config.organisation.mailDomains == ["a.org", "b.org"])
+    }
+
+    @Test func `every key of the table is read and documented`() {
+        for key in ConfigKey.all {
+            // A list where one value belongs, or a mapping where a list belongs, must be noticed: so the key was read.
+            let path = key.name.split(separator: ".")
+            let value = key.kind == .list ? "{ x: 1 }" : "[1, 2]"
+            let yaml = path.count == 1 ? "\(path[0]): \(value)" : "\(path[0]): { \(path[1]): \(value) }"
+            #expect(problems(yaml).contains { $0.hasPrefix(key.name) }, "\(key.name)")
+            #expect(Config.documentation.contains("| `\(key.name)` |") && Config.documentation.contains(key.environmentName))
+        }
+        #expect(Set(ConfigKey.all.map(\.name)).count == ConfigKey.all.count)
+    }
+
+    @Test(arguments: [
+        ("mail: { hots: x }", "mail.hots is not a setting. Did you mean mail.host?"),
+        ("publicUrl: x", "publicUrl is not a setting. Did you mean publicURL?"),
+        ("zzzzzzzzzzzzzzzzzzzzzzzz: 1", "zzzzzzzzzzzzzzzzzzzzzzzz is not a setting."),
+        ("demo: true", "demo is not a setting."),
+    ])
+    func `an unknown key is refused and the nearest named`(yaml: String, sentence: String) {
+        #expect(problems(yaml).contains { $0.hasPrefix(sentence) })
+    }
+
+    @Test(arguments: [
+        ("listen: { port: 65536 }", "listen.port"), ("listen: { port: x }", "listen.port"), ("mail: { security: maybe }", "mail.security"),
+        ("organisation: { zone: Mars/Base }", "organisation.zone"), ("organisation: { accent: red }", "organisation.accent"),
+        ("organisation: { country: XX }", "organisation.country"), ("organisation: { helpdeskURL: 'javascript:x' }", "organisation.helpdeskURL"),
+        ("trustedProxies: [10.0.0.0/33]", "trustedProxies"), ("text: { allowedCountries: [ZZ] }", "text.allowedCountries"),
+        ("mail: { host: h }", "mail.from"), ("publicURL: https://x/path", "publicURL"), ("publicURL: ftp://x", "publicURL"),
+        ("", "organisation.name is required"), ("", "publicURL is required"), ("passwords: { workers: 0 }", "passwords.workers"),
+    ])
+    func `a wrong value is named`(yaml: String, start: String) {
+        #expect(problems(yaml).contains { $0.hasPrefix(start) })
+    }
+
+    @Test(arguments: ["a: [", "a: 1\na: 2", "- 1", "just text"]) func `what is no mapping of settings is refused`(yaml: String) {
+        let complete = ["CONVERGE_PUBLICURL": "https://x.org", "CONVERGE_ORGANISATION_NAME": "X"]
+        #expect(problems("", complete).isEmpty)
+        #expect(!problems(yaml, complete).isEmpty)
+    }
+
+    @Test(arguments: ["http://id.example.org", "http://localhost.example.org", "http://127.0.0.1.example.org"])
+    func `production wants https but on loopback`(url: String) throws {
+        #expect(throws: ConfigError.self) {
+            try Config.read(yaml: good, environment: ["CONVERGE_PUBLICURL": url]).validateForProduction()
+        }
+        try Config.read(yaml: good, environment: ["CONVERGE_PUBLICURL": "http://localhost:8080"]).validateForProduction()
+    }
+
+    @Test(arguments: [
+        ["CONVERGE_MAIL_SECURITY": "none"], ["CONVERGE_TEXT_URL": "http://sms.example.org"],
+    ])
+    func `production sends no secret in clear over a network`(environment: [String: String]) throws {
+        #expect(throws: ConfigError.self) { try Config.read(yaml: good, environment: environment).validateForProduction() }
+    }
+
+    @Test func `the demo runs on loopback in its folder and never in production`() {
+        let config = Config.demo(dataFolder: "/d", port: 8099)
+        #expect(config.isDemo && config.publicURL == "http://localhost:8099" && config.databasePath == "/d/converge.db")
+        #expect(throws: ConfigError.self) { try config.validateForProduction() }
+    }
+}

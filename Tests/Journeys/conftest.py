@@ -1,0 +1,112 @@
+"""What the journeys start from: a server, a server with real mail, and people in front of browsers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from mailserver import Mailbox
+from person import SIZES, Person
+from server import ROOT, Server
+
+RESULTS = ROOT / ".build/journeys"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    setattr(item, f"report_{report.when}", report)
+    server = getattr(item, "converge_server", None)
+    if report.failed and server:
+        report.sections.append(("the server's last words", server.tail()))
+    return report
+
+
+def pytest_generate_tests(metafunc):
+    """A story that asks for `width` is played at 1280 px, or at every width with CONVERGE_EVERY_WIDTH=1."""
+    if "width" in metafunc.fixturenames:
+        metafunc.parametrize("width", list(SIZES) if os.environ.get("CONVERGE_EVERY_WIDTH") else [1280])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    expect.set_options(timeout=10_000)
+    program = os.environ.get("CONVERGE_BROWSER") or shutil.which("chromium") or "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        # Without its sandbox, because the tests often run as root in a container; they only visit our own pages.
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(request, tmp_path):
+    """`converge demo` with texts and mails in its box."""
+    yield from _run(Server(tmp_path), request)
+
+
+@pytest.fixture
+def smtp_server(request, tmp_path):
+    """`converge demo` that sends mail over SMTP to `smtp_server.mailbox`; texts stay in its box."""
+    mailbox = Mailbox()
+    mailbox.start()
+    environment = {
+        "CONVERGE_MAIL_HOST": "127.0.0.1",
+        "CONVERGE_MAIL_PORT": str(mailbox.port),
+        "CONVERGE_MAIL_SECURITY": "none",
+    }
+    server = Server(tmp_path, environment)
+    server.mailbox = mailbox
+    try:
+        yield from _run(server, request)
+    finally:
+        mailbox.stop()
+
+
+def _run(server: Server, request):
+    request.node.converge_server = server
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def new_person(request, browser):
+    """`new_person(server, width=360, javascript=False, dark=True)`: a browser of its own."""
+    people: list[Person] = []
+
+    def make(server, **options) -> Person:
+        people.append(Person(browser, getattr(server, "address", server), **options))
+        return people[-1]
+
+    yield make
+    failed = getattr(request.node, "report_call", None)
+    for number, person in enumerate(people):
+        if failed and failed.failed:
+            _keep(person, request.node.nodeid, number)
+        person.close()
+
+
+@pytest.fixture
+def person(server, new_person):
+    """Somebody at 1280 px in front of `server`."""
+    return new_person(server)
+
+
+def _keep(person: Person, test: str, number: int) -> None:
+    """What each person saw when the test failed, in .build/journeys."""
+    folder = RESULTS / re.sub(r"[^\w.-]+", "_", Path(test).name)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        person.page.screenshot(path=folder / f"{number}.png", full_page=True)
+        (folder / f"{number}.html").write_text(f"<!-- {person.page.url} -->\n{person.page.content()}")
+        print(f"what person {number} saw: {folder}/{number}.png")
+    except Exception as error:  # The test failed already; why there is no picture is a detail.
+        print(f"no picture of person {number}: {error}")
