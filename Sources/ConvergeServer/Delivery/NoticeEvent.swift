@@ -11,6 +11,8 @@ enum NoticeEvent: Sendable, Hashable {
     /// Somebody passed one gate of a reset and had no second.
     case resetStopped
     case recoveryCodesMade
+    /// "This wasn't me": nothing was switched off, but everything was signed out.
+    case reported
 
     /// The name under which a "this wasn't me" link remembers it.
     var name: String {
@@ -26,6 +28,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .unlocked: "unlocked"
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
+        case .reported: "reported"
         }
     }
 
@@ -43,7 +46,7 @@ enum NoticeEvent: Sendable, Hashable {
 
     var subject: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade: Message("mail.changed.subject")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.subject")
         case .passwordReset, .passwordChanged, .passwordResetByAdministrator: Message("mail.password.subject")
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
@@ -53,7 +56,7 @@ enum NoticeEvent: Sendable, Hashable {
 
     var lead: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade: Message("mail.changed.lead")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.lead")
         case .passwordReset: Message("mail.password.reset")
         case .passwordChanged: Message("mail.password.changed")
         case .passwordResetByAdministrator: Message("mail.password.reset-by-administrator")

@@ -26,6 +26,11 @@ struct ProfilePage: Page {
     var passwordSet: Moment?
     /// Whether the password is kept here, and not in a directory.
     var canChangePassword = true
+    /// How many browsers are not asked for the second step now.
+    var remembered = 0
+    /// Asks all of them again.
+    var forget: Target?
+    var signOutEverywhere: Target?
     var notice: Notice?
 
     var frame: Frame { Frame(layout: .portal(.profile), heading: Message("profile.heading"), notice: notice) }
@@ -42,6 +47,13 @@ struct ProfilePage: Page {
         return [
             "facts": (facts + mail).map { $0.slots(say) }, "canChange": canChangePassword,
             "password": say(passwordWords),
+            "browsers": forget.map { target in
+                [
+                    "remembered": say(Message("profile.remembered", ["count": .number(remembered)])),
+                    "way": remembered > 0 ? Way(Message("profile.forget"), target).slots(say) : nil,
+                ] as Slots
+            },
+            "everywhere": signOutEverywhere.map { Way(Message("security.everywhere.submit"), $0).slots(say) },
         ]
     }
 }

@@ -183,3 +183,35 @@ struct ResetPausedPage: Page {
         ["helps": Help.helpdesk(say.organisation).map { $0.slots(say) }, "again": "/sign-in"]
     }
 }
+
+/// Five wrong codes after a proof: this reset is over, another may be begun.
+struct ResetOutOfTriesPage: Page {
+    static let template = "challenge/stuck"
+    var caseCode: String
+    var again = "/reset-password"
+
+    var frame: Frame { Frame(layout: .wideCard, heading: Message("reset.tries.heading"), lead: Message("reset.tries.lead")) }
+
+    func body(_ say: Speaker) -> Slots {
+        [
+            "facts": [Fact.caseCode(caseCode).slots(say)], "hasFacts": true,
+            "helps": Help.helpdesk(say.organisation, withReference: true).map { $0.slots(say) }, "again": again,
+        ]
+    }
+}
+
+/// All proofs were right: one press opens the account, the password stays.
+struct UnlockPage: Page {
+    static let template = "sign-in/button"
+    var form: Form
+    /// Chooses a new password after all.
+    var newPassword: Target?
+
+    var frame: Frame {
+        Frame(
+            heading: Message("unlock.heading"), lead: Message("unlock.lead"), progress: .reset(3),
+            ways: newPassword.map { [Way(Message("unlock.way.new"), $0)] } ?? [])
+    }
+
+    func body(_ say: Speaker) -> Slots { ["form": form.slots, "submit": say(Message("unlock.submit"))] }
+}
