@@ -58,7 +58,7 @@ struct OwnActivity {
 
     /// What a report about an event is about; nil: nothing that a report could undo, or too long ago.
     private func reported(_ record: AuditRecord) -> NoticeEvent? {
-        guard record.event.success, record.at + Ledger.linkLife > request.now else { return nil }
+        guard record.event.success, record.at + Ledger.notMeLife > request.now else { return nil }
         let kind = record.event.details["method"].flatMap { MethodKind(rawValue: $0) }
         switch (record.event.activity, kind) {
         case (.registered, .recoveryCodes?): return .recoveryCodesMade

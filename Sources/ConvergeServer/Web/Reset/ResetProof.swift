@@ -68,7 +68,8 @@ extension ResetTurn {
     }
 
     private func isGatewayDown(_ kind: Capability) throws -> Bool {
-        try instance.outbox.isGatewayDown(kind == .emailCode ? .mail : .text, since: request.now - .minutes(2), db)
+        let gateway = kind == .emailCode ? OutboxMessage.Kind.mail : .text
+        return try !instance.outbox.troubled([gateway.rawValue], since: request.now - .minutes(2), db).isEmpty
     }
 
     /// Codes asked for are counted per name and network, whoever gets them; a stranger cannot use up what the person's sign-in may send.

@@ -104,6 +104,6 @@ struct DeleteMethod {
         if preference != person.preference { try instance.people.setPreference(person.id, preference, db) }
         let method = record.credential.method
         try ledger.note(.deleted, dossier.record, details: ["method": method.rawValue, "hint": record.hint])
-        try ledger.tell(.methodRemoved(method), dossier, except: [record.id])
+        try ledger.tell(.methodRemoved(method), dossier, gone: [record.id])
     }
 }
