@@ -27,9 +27,9 @@ struct Letters: Sendable {
     ///
     /// - Parameters:
     ///   - place: browser and network, where they are known.
-    ///   - notMe: where "this wasn't me" leads.
+    ///   - notMe: where "this wasn't me" leads; nil where the reader may be somebody else than the owner.
     func notice(
-        _ event: NoticeEvent, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, notMe: String, now: Moment
+        _ event: NoticeEvent, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, notMe: String?, now: Moment
     ) -> OutboxMessage {
         let language = person.locale ?? "en"
         switch channel {

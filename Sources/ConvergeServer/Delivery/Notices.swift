@@ -18,8 +18,13 @@ extension Ledger {
     ///
     /// - Parameters:
     ///   - credential: the credential that the link suspends; nil where the change is not of a credential.
-    ///   - except: credentials whose channels are not told: the changed one, and those that proved it.
-    func tell(_ event: NoticeEvent, _ dossier: Dossier, credential: CredentialID? = nil, except: Set<CredentialID> = []) throws {
+    ///   - except: credentials whose channels are not told: the new one, and those that proved the change.
+    ///   - gone: credentials that were removed or replaced. They are told, for the owner's sake, but without the link: whoever
+    ///     found a lost phone must not undo what its owner did.
+    func tell(
+        _ event: NoticeEvent, _ dossier: Dossier, credential: CredentialID? = nil, except: Set<CredentialID> = [],
+        gone: Set<CredentialID> = []
+    ) throws {
         guard dossier.policy.notifyPerson || !event.isPartOfReset else { return }
         let contacts = try contacts(of: dossier.record, dossier.credentials, except: except)
         guard !contacts.isEmpty, try mayTell(dossier.person.id) else { return }
@@ -28,8 +33,9 @@ extension Ledger {
             hash: instance.keyed(token.text, "notice"), person: record.id, credential: credential, what: event.name,
             at: now, expires: now + Self.notMeLife, db)
         for contact in contacts {
+            let isGone = contact.credential.map(gone.contains) ?? false
             let message = letters.notice(
-                event, to: contact, person: record, place: place(record), notMe: letters.notMe(token), now: now)
+                event, to: contact.channel, person: record, place: place(record), notMe: isGone ? nil : letters.notMe(token), now: now)
             try send(message, to: record.id, notAfter: now + Self.noticeLife)
         }
     }
@@ -39,11 +45,11 @@ extension Ledger {
         guard dossier.person.isAdministrator, dossier.policy.notifyAdministrators else { return }
         for other in try instance.people.administrators(db) where other.id != dossier.person.id {
             let all = try contacts(of: other, instance.credentials.all(of: other.id, db), except: [])
-            let mailboxes = all.filter { if case .email = $0 { true } else { false } }
+            let mailboxes = all.filter { if case .email = $0.channel { true } else { false } }
             guard !all.isEmpty, try mayTell(other.id) else { continue }
             for contact in mailboxes.isEmpty ? all : mailboxes {
                 let message = instance.letters.administratorReset(
-                    of: dossier.record.displayName, to: contact, person: other, place: place(other), now: now)
+                    of: dossier.record.displayName, to: contact.channel, person: other, place: place(other), now: now)
                 try send(message, to: other.id, notAfter: now + Self.noticeLife)
             }
         }
@@ -59,22 +65,28 @@ extension Ledger {
         instance.letters.place(agent: agent, network: network, language: reader.locale ?? "en", now: now)
     }
 
+    /// Where a person is told of something; without a credential it is the sign-in name.
+    private struct Contact {
+        let channel: CodeMessage.Channel
+        var credential: CredentialID?
+    }
+
     private func contacts(
         of record: PersonRecord, _ credentials: [CredentialRecord], except: Set<CredentialID>
-    ) throws -> [CodeMessage.Channel] {
+    ) throws -> [Contact] {
         var seen = Set(credentials.filter { except.contains($0.id) }.map(\.credential.channel))
-        var contacts: [CodeMessage.Channel] = [], hasMailbox = false
+        var contacts: [Contact] = [], hasMailbox = false
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             guard seen.insert(record.credential.channel).inserted else { continue }
             let content = try instance.credentials.open(record).content
-            if let phone = content.phone, instance.carries(.text) { contacts.append(.text(phone)) }
+            if let phone = content.phone, instance.carries(.text) { contacts.append(Contact(channel: .text(phone), credential: record.id)) }
             if let email = content.email, instance.carries(.mail) {
-                contacts.append(.email(email))
+                contacts.append(Contact(channel: .email(email), credential: record.id))
                 hasMailbox = true
             }
         }
         guard !hasMailbox, instance.carries(.mail), let own = EmailAddress(record.name) else { return contacts }
         let channel = instance.credentials.channelKey("mail:" + own.normalised)
-        return seen.contains(channel) ? contacts : contacts + [.email(own)]
+        return seen.contains(channel) ? contacts : contacts + [Contact(channel: .email(own))]
     }
 }

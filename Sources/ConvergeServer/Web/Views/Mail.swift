@@ -25,7 +25,7 @@ struct Mail: Sendable {
     static func notice(_ event: NoticeEvent, name: String, at: Moment, place: String?, notMe: String?) -> Mail {
         Mail(
             subject: event.subject, name: name, paragraphs: [event.lead], facts: facts(event.message, at, place),
-            closing: [event.closing], notMe: notMe)
+            closing: notMe == nil ? [event.closing, Message("mail.gone.closing")] : [event.closing], notMe: notMe)
     }
 
     /// To all other administrators: one of them reset a password.
@@ -78,7 +78,8 @@ extension Renderer {
         let say = speaker(language: language, now: now)
         let text = say(
             Message("sms.notice", ["event": .message(event), "day": .date(at, .fullDay), "time": .date(at, .time)]))
-        return notMe.map { "\(text) \(say(Message("sms.not-me", ["link": .ltr($0)])))" } ?? text
+        let end = notMe.map { Message("sms.not-me", ["link": .ltr($0)]) } ?? Message("sms.gone")
+        return "\(text) \(say(end))"
     }
 }
 

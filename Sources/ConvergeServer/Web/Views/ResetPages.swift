@@ -64,7 +64,8 @@ struct ResetChoosePage: Page {
             }
         return Frame(
             heading: Message("reset.choose.heading"), title: gates == 1 ? nil : Message("reset.choose.title", ["gate": .number(gate)]),
-            lead: lead, progress: .reset(2), notice: notice, errors: errors, ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
+            lead: lead, progress: .reset(2), notice: notice, errors: errors,
+            ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
     }
 
     func body(_ say: Speaker) -> Slots {
@@ -173,7 +174,9 @@ struct ResetPausedPage: Page {
     var until: Moment
 
     var frame: Frame {
-        Frame(layout: .wideCard, heading: Message("reset.paused.heading"), lead: Message("reset.paused.lead", ["until": .date(until, .until)]))
+        Frame(
+            layout: .wideCard, heading: Message("reset.paused.heading"),
+            lead: Message("reset.paused.lead", ["until": .date(until, .until)]))
     }
 
     func body(_ say: Speaker) -> Slots {
