@@ -9,7 +9,9 @@ struct PolicyCommand: AsyncParsableCommand {
         commandName: "policy", abstract: "The policy document: show, check, apply.", subcommands: [Show.self, Check.self, Apply.self])
 
     static func text(_ file: String) throws -> String {
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { throw CommandFailure("The file \(file) cannot be read.") }
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw CommandFailure("The file \(file) cannot be read.")
+        }
         return text
     }
 

@@ -27,7 +27,9 @@ extension Administration {
             var lines = outcomes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.value == 1 ? "person" : "people"): \($0.key)" }
             lines += lint.map { "note: \($0)" }
             for person in people where person.before != person.outcome {
-                lines.append("\(person.name): \(person.before) → \(person.outcome)\(person.plan.isEmpty ? "" : " (\(person.plan.joined(separator: ", ")))")")
+                lines.append(
+                    "\(person.name): \(person.before) → \(person.outcome)\(person.plan.isEmpty ? "" : " (\(person.plan.joined(separator: ", ")))")"
+                )
             }
             return lines
         }
@@ -37,7 +39,9 @@ extension Administration {
     public func policy(_ version: Int64?) async throws -> PolicyDocument {
         let versions = try await versions()
         guard let version else { return try versions.current }
-        guard let found = versions.first(where: { $0.document.version == version }) else { throw Problem("There is no version \(version).") }
+        guard let found = versions.first(where: { $0.document.version == version }) else {
+            throw Problem("There is no version \(version).")
+        }
         return found.document
     }
 
@@ -56,13 +60,18 @@ extension Administration {
         let versions = try await versions(), now = self.now
         let proposed = versions + [PolicyVersion(document: document, appliedAt: now, appliedBy: "check")]
         var people: [CheckedPerson] = [], outcomes: [String: Int] = [:], last = "", access = 0, doors = 0
-        let good: Set<Forecast.Outcome> = [.signedIn, .challenge, .bridge, .wizard, .wizardPostponable, .review, .changePassword, .directoryProof]
+        let good: Set<Forecast.Outcome> = [
+            .signedIn, .challenge, .bridge, .wizard, .wizardPostponable, .review, .changePassword, .directoryProof,
+        ]
         while true {
             let after = last, instance = self.instance
             let page = try await instance.database.read { db in
                 try instance.people.page(after: after, limit: 500, db).map { record in
                     let credentials = try instance.credentials.all(of: record.id, db).map(\.credential)
-                    return (record, Self.forecast(record, credentials, versions, now, instance), Self.forecast(record, credentials, proposed, now, instance))
+                    return (
+                        record, Self.forecast(record, credentials, versions, now, instance),
+                        Self.forecast(record, credentials, proposed, now, instance)
+                    )
                 }
             }
             for (record, before, after) in page {
@@ -107,7 +116,8 @@ extension Administration {
         return try await instance.database.write { db in
             let current = try instance.policies.currentVersion(db)
             let former = try instance.policyCache.versions(instance.policies, db).current
-            guard let version = try instance.policies.apply(document, expected: expected ?? current, by: "command line", now: now, db) else {
+            guard let version = try instance.policies.apply(document, expected: expected ?? current, by: "command line", now: now, db)
+            else {
                 throw Problem("Version \(current) is in force, not \(expected ?? current).")
             }
             try noteChange(from: former, to: document, version, now, db)
@@ -123,7 +133,8 @@ extension Administration {
         guard former.reset != document.reset else { return }
         let file = PolicyFile(groups: try instance.groups.names(db))
         let part = { (document: PolicyDocument) in
-            file.write(document).split(separator: "\n", omittingEmptySubsequences: false).drop { $0 != "reset:" }.prefix { !$0.isEmpty }.joined(separator: "\n")
+            file.write(document).split(separator: "\n", omittingEmptySubsequences: false).drop { $0 != "reset:" }.prefix { !$0.isEmpty }
+                .joined(separator: "\n")
         }
         try ledger.note(.resetPolicyChanged, nil, by: .operatorConsole, details: ["old": part(former), "new": part(document)])
     }
@@ -143,17 +154,23 @@ extension Administration {
 enum PolicyLint {
     static func notes(_ document: PolicyDocument, openDoors: Int) -> [String] {
         var notes: [String] = []
-        for (person, words) in [(Person(id: PersonID("user")), "people"), (Person(id: PersonID("admin"), roles: [.globalAdministrator]), "administrators")] {
+        for (person, words) in [
+            (Person(id: PersonID("user")), "people"), (Person(id: PersonID("admin"), roles: [.globalAdministrator]), "administrators"),
+        ] {
             let standing = Standing(person: person, credentials: [], policy: document.resolve(for: person))
             let wanted = Requirements(mfa: true, reset: standing.policy.resetInScope ? standing.missingGates : 0)
             let outcome = Planner(standing).plan(wanted)
             if outcome.mfaImpossible { notes.append("No method that \(words) may use can meet the second step.") }
             if outcome.resetImpossible {
-                notes.append("Reset asks \(words) for \(standing.policy.resetGates) proofs, but allows too few methods: they are never asked to register for it.")
+                notes.append(
+                    "Reset asks \(words) for \(standing.policy.resetGates) proofs, but allows too few methods: they are never asked to register for it."
+                )
             }
         }
         if openDoors > 0, document.registration.allSatisfy({ $0.guardKind == .password }) {
-            notes.append("\(openDoors) \(openDoors == 1 ? "account has" : "accounts have") registered nothing yet: whoever knows the password can register first.")
+            notes.append(
+                "\(openDoors) \(openDoors == 1 ? "account has" : "accounts have") registered nothing yet: whoever knows the password can register first."
+            )
         }
         if document.reset.contains(where: { $0.gates == 1 && document.mfa.contains(where: \.required) }) {
             notes.append("A reset with one proof is weaker than a sign-in with two.")

@@ -92,7 +92,9 @@ struct PolicyFile {
         return "{ \(parts.joined(separator: ", ")) }"
     }
 
-    private static func list(_ capabilities: Set<Capability>) -> String { "[\(capabilities.sorted().map(\.rawValue).joined(separator: ", "))]" }
+    private static func list(_ capabilities: Set<Capability>) -> String {
+        "[\(capabilities.sorted().map(\.rawValue).joined(separator: ", "))]"
+    }
 
     private static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""

@@ -48,8 +48,10 @@ struct PolicyReader {
     private mutating func mfa(_ node: [String: Node], _ place: String) -> MFARule {
         MFARule(
             name: name(node, place), scope: scope(node["applies"], place), required: bool(node, "required", true, place),
-            allow: capabilities(node["allow"], "\(place).allow", for: .signIn), exclude: capabilities(node["exclude"], "\(place).exclude", for: nil),
-            graceDays: optional(node, "graceDays", 0...90, place), rememberBrowserDays: optional(node, "rememberBrowserDays", 0...365, place),
+            allow: capabilities(node["allow"], "\(place).allow", for: .signIn),
+            exclude: capabilities(node["exclude"], "\(place).exclude", for: nil),
+            graceDays: optional(node, "graceDays", 0...90, place),
+            rememberBrowserDays: optional(node, "rememberBrowserDays", 0...365, place),
             exemptTrustedNetworks: bool(node, "exemptTrustedNetworks", false, place))
     }
 
@@ -59,7 +61,11 @@ struct PolicyReader {
             gates: optional(node, "gates", 1...2, place) ?? 2, allow: capabilities(node["allow"], "\(place).allow", for: .reset),
             exclude: capabilities(node["exclude"], "\(place).exclude", for: nil))
         for text in strings(node["options"], "\(place).options") {
-            if let option = ResetOption(rawValue: text) { rule.options.insert(option) } else { problems.append("\(place).options: “\(text)” is not an option.") }
+            if let option = ResetOption(rawValue: text) {
+                rule.options.insert(option)
+            } else {
+                problems.append("\(place).options: “\(text)” is not an option.")
+            }
         }
         rule.reconfirmDays = optional(node, "reconfirmDays", 0...730, place)
         rule.skipsMax = optional(node, "skipsMax", 0...1000, place)
@@ -83,7 +89,8 @@ struct PolicyReader {
         }
         return RegistrationRule(
             name: name(node, place), scope: scope(node["applies"], place), requireForMFA: bool(node, "requireForMFA", true, place),
-            requireForReset: bool(node, "requireForReset", true, place), guardKind: kind, recoveryCodes: bool(node, "recoveryCodes", true, place))
+            requireForReset: bool(node, "requireForReset", true, place), guardKind: kind,
+            recoveryCodes: bool(node, "recoveryCodes", true, place))
     }
 
     private mutating func bridge(_ node: Node) -> BridgePolicy {
@@ -105,7 +112,11 @@ struct PolicyReader {
         let map = mapping(node, "password", "password")
         var policy = PasswordPolicy()
         if let text = map["profile"]?.string {
-            if let profile = PasswordProfile(rawValue: text) { policy.profile = profile } else { problems.append("password.profile: “\(text)” is not nist or entra.") }
+            if let profile = PasswordProfile(rawValue: text) {
+                policy.profile = profile
+            } else {
+                problems.append("password.profile: “\(text)” is not nist or entra.")
+            }
         }
         policy.minimumLength = optional(map, "minimumLength", 8...128, "password") ?? (policy.profile == .nist ? 12 : 8)
         policy.bannedWords = strings(map["bannedWords"], "password.bannedWords")
