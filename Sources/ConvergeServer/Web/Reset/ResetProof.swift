@@ -67,8 +67,10 @@ extension ResetTurn {
         return try refusalOfBudgets()
     }
 
+    /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
     private func isGatewayDown(_ kind: Capability) throws -> Bool {
-        try instance.outbox.isGatewayDown(kind == .emailCode ? .mail : .text, since: request.now - .minutes(2), db)
+        let kind: OutboxMessage.Kind = kind == .emailCode ? .mail : .text
+        return try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: request.now - .minutes(2), db).isEmpty
     }
 
     /// Codes asked for are counted per name and network, whoever gets them; a stranger cannot use up what the person's sign-in may send.
