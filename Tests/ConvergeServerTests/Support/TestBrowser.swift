@@ -48,9 +48,9 @@ final class TestBrowser: @unchecked Sendable {
         return try await open(link.href)
     }
 
-    /// A copy of this browser with the same cookies: another tab.
-    func tab() -> TestBrowser {
-        let other = TestBrowser(server)
+    /// A copy of this browser with the same cookies: another tab, or the same one after the server started again.
+    func tab(on server: TestServer? = nil) -> TestBrowser {
+        let other = TestBrowser(server ?? self.server)
         other.cookies = cookies
         other.page = page
         return other
