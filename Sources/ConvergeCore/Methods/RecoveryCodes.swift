@@ -7,7 +7,7 @@ public enum RecoveryCodes: AuthenticationMethod {
                 .recoveryCode, signIn: .offeredOnly, reset: .offeredOnly, change: .counts,
                 conditions: [.reset: [.resetSetting(.recoveryCode), .twoGates]])
         ],
-        group: nil, strength: 19)
+        group: .recovery, strength: 19)
 
     /// How many codes a set has.
     public static let count = 10

@@ -46,8 +46,11 @@ extension Instance {
         _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
     ) throws -> Reachability {
         var gaps: [CredentialUse: Reachability.Gap] = [:]
-        let textsDown = try outbox.isGatewayDown(.text, since: now - .minutes(2), db)
-        let mailDown = try outbox.isGatewayDown(.mail, since: now - .minutes(2), db)
+        let unreached = try outbox.troubled(
+            OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
+        func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
+            !carries(kind) || unreached.contains(kind.rawValue) || unreached.contains(credential.channel)
+        }
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             let credential = record.credential
             let closed = try Budgets.closed(credential.id, knownBrowser: knownBrowser, now: now, budgets, db)
@@ -55,7 +58,7 @@ extension Instance {
                 let use = credential.use(capability)
                 if let closed { gaps[use] = .init(.budget, until: closed) }
                 switch capability {
-                case .text where textsDown, .emailCode where mailDown: gaps[use] = .init(.gateway)
+                case .text where isDown(.text, credential), .emailCode where isDown(.mail, credential): gaps[use] = .init(.gateway)
                 case .text, .emailCode:
                     if let until = try budgets.exhausted(Budgets.send(person), Budgets.sendsPerPerson, now: now, db) {
                         gaps[use] = .init(.budget, until: until)

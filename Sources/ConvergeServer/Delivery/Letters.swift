@@ -23,17 +23,54 @@ struct Letters: Sendable {
         }
     }
 
-    /// A notice for a mailbox.
-    func notice(_ mail: Mail, to email: EmailAddress, language: String, now: Moment) -> OutboxMessage {
-        let rendered = renderer.mail(mail, language: language, now: now)
-        return OutboxMessage(kind: .mail, to: email.address, subject: rendered.subject, body: rendered.text, html: rendered.html)
+    /// What happened, for a phone or a mailbox.
+    ///
+    /// - Parameters:
+    ///   - place: browser and network, where they are known.
+    ///   - notMe: where "this wasn't me" leads; nil where the reader may be somebody else than the owner.
+    func notice(
+        _ event: NoticeEvent, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, notMe: String?, now: Moment
+    ) -> OutboxMessage {
+        let language = person.locale ?? "en"
+        switch channel {
+        case .text(let phone):
+            let text = renderer.noticeText(event.message, at: now, notMe: notMe, language: language, now: now)
+            return OutboxMessage(kind: .text, to: phone.e164, body: text)
+        case .email(let email):
+            let mail = Mail.notice(event, name: person.shortName, at: now, place: place, notMe: notMe)
+            return outgoing(mail, to: email, language: language, now: now)
+        }
     }
 
-    /// A notice for a phone.
-    func notice(_ event: Message, to phone: PhoneNumber, language: String, now: Moment) -> OutboxMessage {
-        OutboxMessage(kind: .text, to: phone.e164, body: renderer.noticeText(event, language: language, now: now))
+    /// To another administrator: one of them reset a password.
+    func administratorReset(
+        of administrator: String, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, now: Moment
+    ) -> OutboxMessage {
+        let language = person.locale ?? "en"
+        switch channel {
+        case .text(let phone):
+            let event = Message("sms.administrator-reset", ["person": .text(administrator)])
+            return OutboxMessage(
+                kind: .text, to: phone.e164, body: renderer.noticeText(event, at: now, notMe: nil, language: language, now: now))
+        case .email(let email):
+            let mail = Mail.administratorReset(name: person.shortName, administrator: administrator, at: now, place: place)
+            return outgoing(mail, to: email, language: language, now: now)
+        }
+    }
+
+    /// Browser and network in words; nil where neither is known.
+    func place(agent: String?, network: String?, language: String, now: Moment) -> String? {
+        let browser = agent.map { BrowserName.of($0) } ?? "", network = network ?? ""
+        guard !browser.isEmpty, !network.isEmpty else { return browser + network == "" ? nil : browser + network }
+        let words = Message("mail.place", ["browser": .text(browser), "network": .ltr(network)])
+        return renderer.speaker(language: language, now: now)(words)
     }
 
     /// Where "this wasn't me" leads.
     func notMe(_ token: Secret) -> String { "\(publicURL)/not-me/\(token.text)" }
+
+    private func outgoing(_ mail: Mail, to email: EmailAddress, language: String, now: Moment) -> OutboxMessage {
+        let rendered = renderer.mail(mail, language: language, now: now)
+        return OutboxMessage(kind: .mail, to: email.address, subject: rendered.subject, body: rendered.text, html: rendered.html)
+    }
 }

@@ -6,7 +6,9 @@ public enum DeliveryOutcome: Hashable, Sendable {
     /// Trying again would be refused again.
     case refusedPermanently(reason: String)
     /// The network, a time-out, a full mailbox, our own configuration: worth another try.
-    case tryLater(reason: String)
+    ///
+    /// `isAboutGateway`: other messages would fare alike. One mailbox that is full says nothing about the others.
+    case tryLater(reason: String, isAboutGateway: Bool = true)
 }
 
 /// Sends mail over SMTP.
@@ -72,13 +74,16 @@ public struct MailTransport: Sendable {
     /// relay or our configuration, and must not lose anybody's mail.
     private static func judge(_ outcome: Curl.Outcome) -> DeliveryOutcome {
         if outcome.code == 0 { return .accepted }
-        let reply = outcome.lines.last.map(replyCodes) ?? ""
-        let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), last reply \(reply)"
+        // Not simply the last line: libcurl says QUIT after a refusal.
+        let reply = outcome.lines.last { $0.hasPrefix("\(outcome.status)") }.map(replyCodes) ?? ""
+        let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), reply \(reply)"
         let greeted = outcome.lines.first?.hasPrefix("2") == true
         let aboutUs = [530, 534, 535, 538].contains(outcome.status)
         // 67 is CURLE_LOGIN_DENIED, 64 CURLE_USE_SSL_FAILED.
         let refused = (500...599).contains(outcome.status) && greeted && !aboutUs && outcome.code != 67 && outcome.code != 64
-        return refused ? .refusedPermanently(reason: reason) : .tryLater(reason: reason)
+        if refused { return .refusedPermanently(reason: reason) }
+        // 450 to 452 are said of a mailbox or a message; 421 and 454 of the server.
+        return .tryLater(reason: reason, isAboutGateway: !(greeted && [450, 451, 452].contains(outcome.status)))
     }
 
     /// The codes at the head of a reply (`550 5.1.1`); the text behind them may repeat the address.

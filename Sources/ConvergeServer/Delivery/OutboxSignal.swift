@@ -4,41 +4,72 @@ import Synchronization
 /// worker's own pause.
 final class OutboxSignal: Sendable {
     private struct State {
-        var isSet = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var generation: UInt64 = 0
+        var waiters: [Waiter] = []
     }
 
     private let state = Mutex(State())
 
+    /// Counts the signals. Read it before looking for work, and wait for a later one.
+    var generation: UInt64 { state.withLock { $0.generation } }
+
     /// Something may be waiting. Cheap; called after every post.
     func wake() {
-        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.isSet = true
-            defer { state.waiter = nil }
-            return state.waiter
+        let waiters = state.withLock { state in
+            state.generation &+= 1
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.finish() }
     }
 
-    /// Returns at the next signal, after a time, or when the task is cancelled.
-    func wait(atMostMs: Int) async {
+    /// Returns at a signal later than the one seen, after a time, or when the task is cancelled.
+    func wait(since seen: UInt64, atMost pause: Duration) async {
+        let waiter = Waiter()
+        let isLate = state.withLock { state in
+            if state.generation == seen { state.waiters.append(waiter) }
+            return state.generation != seen
+        }
+        guard !isLate else { return }
         let timer = Task {
-            try? await Task.sleep(for: .milliseconds(atMostMs))
-            wake()
+            // A cancelled timer must not end anything.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            waiter.finish()
         }
-        defer { timer.cancel() }
         await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                let isSet = state.withLock { state -> Bool in
-                    guard !state.isSet, !Task.isCancelled else { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if isSet { continuation.resume() }
-            }
+            await withCheckedContinuation { waiter.arm($0) }
         } onCancel: {
-            wake()
+            waiter.finish()
         }
-        state.withLock { $0.isSet = false }
+        timer.cancel()
+        state.withLock { $0.waiters.removeAll { $0 === waiter } }
+    }
+}
+
+/// One wait, ended once by whoever comes first.
+private final class Waiter: Sendable {
+    private enum State {
+        case new, finished
+        case waiting(CheckedContinuation<Void, Never>)
+    }
+
+    private let state = Mutex(State.new)
+
+    func arm(_ continuation: CheckedContinuation<Void, Never>) {
+        let isFinished = state.withLock { state in
+            if case .finished = state { return true }
+            state = .waiting(continuation)
+            return false
+        }
+        if isFinished { continuation.resume() }
+    }
+
+    func finish() {
+        let continuation = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            defer { state = .finished }
+            if case .waiting(let continuation) = state { return continuation }
+            return nil
+        }
+        continuation?.resume()
     }
 }

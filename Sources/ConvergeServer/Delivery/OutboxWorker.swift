@@ -1,81 +1,102 @@
 import ConvergeCore
 import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// Carries what stands in the outbox: claims a few messages, sends them, and writes down what came of it. At least once;
-/// a repeat carries the same code and the same idempotency key. A code is never delivered late.
+/// a repeat carries the same code and the same idempotency key. A code is never sent late.
 public struct OutboxWorker: Service {
     let instance: Instance
     let mail: MailTransport?
     let texts: TextGateway?
-    let signal: OutboxSignal
 
-    /// How many messages one round takes.
-    static let batch = 8
-    /// How long a claimed message belongs to one worker.
-    static let lease = Span.minutes(2)
+    /// How many messages of one kind are on their way at once. Each kind has its own, so that a gateway that hangs delays
+    /// nothing of the other kind; together they are as many as libcurl has threads.
+    static let atOnce = 2
+    /// How long a claimed message belongs to one worker: longer than any transfer may take.
+    static let lease = Span.seconds(60)
+    /// Longest wait for a signal; also how late a second try may be.
+    static let pause = Duration.seconds(2)
     /// Pauses before the next tries; afterwards the last one again.
-    static let pauses = [Span.seconds(5), .seconds(15), .seconds(45), .minutes(2), .minutes(10)]
+    static let pauses: [Span] = [.seconds(5), .seconds(15), .seconds(45), .minutes(2), .minutes(5), .minutes(15), .hours(1)]
 
     public init(_ instance: Instance, curl: Curl) {
         self.instance = instance
         mail = instance.config.mail.map { MailTransport(settings: $0, curl: curl) }
-        texts = instance.config.text.map { TextGateway(settings: $0, http: OutgoingHTTP(curl: curl)) }
-        signal = instance.outboxSignal
+        // Somebody waits for a text: a gateway that is silent for fifteen seconds is down.
+        let limits = OutgoingHTTP.Settings(connectSeconds: 5, totalSeconds: 15)
+        texts = instance.config.text.map { TextGateway(settings: $0, http: OutgoingHTTP(curl: curl, settings: limits)) }
     }
 
+    /// Delivers until told to stop; then finishes what is on its way and ends. What waits stays for the next start.
     public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    while try await round() > 0, !Task.isCancelled {}
-                } catch {
-                    instance.log.error("outbox round failed", metadata: ["reason": "\(error)"])
+        let signal = instance.outboxSignal
+        await withGracefulShutdownHandler {
+            let busy = Busy()
+            await withDiscardingTaskGroup { group in
+                while !Task.isCancelled, !Task.isShuttingDownGracefully {
+                    let seen = signal.generation
+                    for record in await claimed(busy.free(of: Self.atOnce)) {
+                        busy.change(record.kind, by: 1)
+                        group.addTask {
+                            await deliver(record)
+                            busy.change(record.kind, by: -1)
+                            signal.wake()
+                        }
+                    }
+                    await signal.wait(since: seen, atMost: Self.pause)
                 }
-                await signal.wait(atMostMs: 1000)
+            }
+        } onGracefulShutdown: {
+            signal.wake()
+        }
+    }
+
+    /// A round of claims that outlives a fault of the store.
+    private func claimed(_ free: [OutboxMessage.Kind: Int]) async -> [OutboxRecord] {
+        do {
+            return try await claim(free)
+        } catch is CancellationError {
+            return []
+        } catch {
+            instance.log.error("outbox cannot be read", metadata: ["reason": "\(error)"])
+            return []
+        }
+    }
+
+    /// Claims what is due, of each kind at most so many.
+    func claim(_ free: [OutboxMessage.Kind: Int]) async throws -> [OutboxRecord] {
+        let outbox = instance.outbox, now = instance.world.now(), dialect = instance.database.dialect
+        let due = try await instance.database.read { db in try outbox.dueKinds(now: now, db) }
+        let wanted = free.filter { $0.value > 0 && due.contains($0.key) }
+        guard !wanted.isEmpty else { return [] }
+        return try await instance.database.write { db in
+            try wanted.flatMap { kind, limit in
+                try outbox.claim(kind, limit: limit, now: now, lease: Self.lease, db, dialect)
             }
         }
     }
 
-    /// Delivers what is due.
-    ///
-    /// - Returns: how many messages were taken.
-    @discardableResult
-    func round() async throws -> Int {
-        let instance = self.instance, now = instance.world.now()
-        let due = try await instance.database.write { db in
-            try instance.outbox.claim(limit: Self.batch, now: now, lease: Self.lease, db, instance.database.dialect)
+    /// Sends one message, unless it is too late, and writes down what came of it.
+    func deliver(_ record: OutboxRecord) async {
+        guard let message = try? instance.outbox.open(record) else {
+            instance.log.error("message cannot be opened", metadata: ["message": "\(record.id)"])
+            return await settle(record, channel: nil, .tryLater(reason: "cannot be opened", isAboutGateway: false))
         }
-        for record in due { try await deliver(record) }
-        return due.count
-    }
-
-    private func deliver(_ record: OutboxRecord) async throws {
-        let instance = self.instance
-        guard instance.world.now() < record.notAfter else { return try await settle(record, "expired", "too late") }
-        let message = try instance.outbox.open(record)
-        let outcome = await send(message, record.id)
-        switch outcome {
-        case .accepted:
-            try await settle(record, "sent", nil)
-        case .refusedPermanently(let reason):
-            instance.log.warning("message refused", metadata: ["message": "\(record.id)", "reason": "\(reason)"])
-            try await settle(record, "refused", reason)
-        case .tryLater(let reason):
-            try await retry(record, reason)
-        }
+        guard instance.world.now() < record.notAfter else { return await settle(record, channel: nil, nil) }
+        await settle(record, channel: instance.channelKey(of: message), await send(message, record.id))
     }
 
     private func send(_ message: OutboxMessage, _ id: String) async -> DeliveryOutcome {
         instance.box?.put(message, id: id, at: instance.world.now())
         switch message.kind {
         case .text:
-            guard let texts else { return instance.box == nil ? .refusedPermanently(reason: "no text gateway is configured") : .accepted }
+            guard let texts else { return instance.box == nil ? .tryLater(reason: "no text gateway is configured") : .accepted }
             guard let phone = PhoneNumber(e164: message.to) else { return .refusedPermanently(reason: "not a number") }
             return await texts.send(message.body, to: phone, idempotencyKey: id)
         case .mail:
             guard let mail, let from = instance.config.mailFrom else {
-                return instance.box == nil ? .refusedPermanently(reason: "no mail server is configured") : .accepted
+                return instance.box == nil ? .tryLater(reason: "no mail server is configured") : .accepted
             }
             guard let to = EmailAddress(message.to) else { return .refusedPermanently(reason: "not an address") }
             return await post(message, from: from, to: to, through: mail, id)
@@ -85,30 +106,108 @@ public struct OutboxWorker: Service {
     private func post(
         _ message: OutboxMessage, from: EmailAddress, to: EmailAddress, through mail: MailTransport, _ id: String
     ) async -> DeliveryOutcome {
+        let whole = MailMessage(
+            fromName: instance.config.organisation.name, from: from, to: to, subject: message.subject, text: message.body,
+            html: message.html ?? "", date: instance.world.now(), key: id)
+        guard let bytes = try? whole.bytes() else { return .refusedPermanently(reason: "the message could not be built") }
+        return await mail.send(from: from, to: to, message: bytes)
+    }
+
+    /// Writes down what came of a message; nil: it was too late to send it.
+    ///
+    /// In a task of its own: a message that was taken must not go out again because this worker was just told to stop.
+    private func settle(_ record: OutboxRecord, channel: String?, _ outcome: DeliveryOutcome?) async {
+        let instance = self.instance, now = instance.world.now()
+        let next = now + Self.pauses[min(max(record.tries, 1), Self.pauses.count) - 1]
+        note(record, outcome, isLast: next >= record.notAfter)
         do {
-            let bytes = try MailMessage(
-                fromName: instance.config.organisation.name, from: from, to: to, subject: message.subject, text: message.body,
-                html: message.html ?? "", date: instance.world.now(), key: id
-            ).bytes()
-            return await mail.send(from: from, to: to, message: bytes)
+            try await Task {
+                try await instance.database.write { db in
+                    try Self.write(record, channel: channel, outcome, next: next, now: now, instance.outbox, db)
+                }
+            }.value
         } catch {
-            return .refusedPermanently(reason: "the message could not be built")
+            instance.log.error("outcome not written", metadata: ["message": "\(record.id)", "reason": "\(error)"])
         }
     }
 
-    private func retry(_ record: OutboxRecord, _ reason: String) async throws {
-        let pause = Self.pauses[min(record.tries, Self.pauses.count) - 1], next = instance.world.now() + pause
-        guard next < record.notAfter else {
-            instance.log.warning("message given up", metadata: ["message": "\(record.id)", "reason": "\(reason)"])
-            return try await settle(record, "gaveUp", reason)
+    private static func write(
+        _ record: OutboxRecord, channel: String?, _ outcome: DeliveryOutcome?, next: Moment, now: Moment, _ outbox: OutboxStore,
+        _ db: any Connection
+    ) throws {
+        let gateway = record.kind.rawValue
+        switch outcome {
+        case nil:
+            try outbox.finish(record, .expired, failure: "too late", now: now, db)
+        case .accepted:
+            try outbox.finish(record, .sent, failure: nil, now: now, db)
+            try outbox.clearTrouble([gateway] + (channel.map { [$0] } ?? []), db)
+        case .refusedPermanently(let reason):
+            try outbox.finish(record, .refused, failure: reason, now: now, db)
+            // The gateway works; this number or mailbox does not.
+            try outbox.clearTrouble([gateway], db)
+            if let channel { try outbox.noteTrouble(channel, at: now, db) }
+        case .tryLater(let reason, let isAboutGateway):
+            if let troubled = isAboutGateway ? gateway : channel { try outbox.noteTrouble(troubled, at: now, db) }
+            if next < record.notAfter {
+                try outbox.retry(record, at: next, failure: reason, db)
+            } else {
+                try outbox.finish(record, .gaveUp, failure: reason, now: now, db)
+            }
         }
-        instance.log.notice("message delayed", metadata: ["message": "\(record.id)", "reason": "\(reason)", "tries": "\(record.tries)"])
-        let outbox = instance.outbox
-        try await instance.database.write { db in try outbox.retry(record.id, at: next, failure: reason, db) }
     }
 
-    private func settle(_ record: OutboxRecord, _ state: String, _ failure: String?) async throws {
-        let outbox = instance.outbox, now = instance.world.now()
-        try await instance.database.write { db in try outbox.finish(record.id, state: state, failure: failure, now: now, db) }
+    /// The log names the message, never where it goes or what it says.
+    private func note(_ record: OutboxRecord, _ outcome: DeliveryOutcome?, isLast: Bool) {
+        var facts: Logger.Metadata = ["message": "\(record.id)", "kind": "\(record.kind.rawValue)", "tries": "\(record.tries)"]
+        switch outcome {
+        case nil:
+            instance.log.warning("message too late, not sent", metadata: facts)
+        case .accepted:
+            instance.log.debug("message sent", metadata: facts)
+        case .refusedPermanently(let reason):
+            facts["reason"] = "\(reason)"
+            instance.log.warning("message refused", metadata: facts)
+        case .tryLater(let reason, _):
+            facts["reason"] = "\(reason)"
+            if isLast {
+                instance.log.warning("message given up", metadata: facts)
+            } else {
+                instance.log.notice("message delayed", metadata: facts)
+            }
+        }
+    }
+}
+
+/// How many messages of each kind are on their way.
+private final class Busy: Sendable {
+    private let counts = Mutex<[OutboxMessage.Kind: Int]>([:])
+
+    func change(_ kind: OutboxMessage.Kind, by difference: Int) {
+        counts.withLock { $0[kind, default: 0] += difference }
+    }
+
+    func free(of limit: Int) -> [OutboxMessage.Kind: Int] {
+        counts.withLock { counts in
+            Dictionary(uniqueKeysWithValues: OutboxMessage.Kind.allCases.map { ($0, limit - counts[$0, default: 0]) })
+        }
+    }
+}
+
+extension Instance {
+    /// Whether messages of a kind can be sent at all: by a gateway, or into the demo's box.
+    func carries(_ kind: OutboxMessage.Kind) -> Bool {
+        switch kind {
+        case .text: box != nil || config.text != nil
+        case .mail: box != nil || config.mail != nil
+        }
+    }
+
+    /// The channel key of the number or mailbox that a message goes to, equal to that of its credential.
+    func channelKey(of message: OutboxMessage) -> String? {
+        switch message.kind {
+        case .text: PhoneNumber(e164: message.to).map { credentials.channelKey("tel:" + $0.e164) }
+        case .mail: EmailAddress(message.to).map { credentials.channelKey("mail:" + $0.normalised) }
+        }
     }
 }

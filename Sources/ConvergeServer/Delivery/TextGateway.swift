@@ -60,7 +60,9 @@ public struct TextGateway: Sendable {
     private static func judge(_ status: Int) -> DeliveryOutcome {
         switch status {
         case 200...299: .accepted
-        case 401, 403, 407, 408, 425, 429: .tryLater(reason: "the gateway answered \(status)")
+        // Too many: perhaps to this number only. Somebody who provokes it must not stop everybody's texts.
+        case 429: .tryLater(reason: "the gateway answered 429", isAboutGateway: false)
+        case 401, 403, 407, 408, 425: .tryLater(reason: "the gateway answered \(status)")
         case 400...499: .refusedPermanently(reason: "the gateway answered \(status)")
         default: .tryLater(reason: "the gateway answered \(status)")
         }

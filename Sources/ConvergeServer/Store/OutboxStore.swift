@@ -2,7 +2,7 @@ public import ConvergeCore
 
 /// What is delivered: a text or a mail, complete, so that the worker only carries it.
 public struct OutboxMessage: Codable, Sendable, Hashable {
-    public enum Kind: String, Codable, Sendable { case text, mail }
+    public enum Kind: String, Codable, CaseIterable, Sendable { case text, mail }
 
     public var kind: Kind
     /// E.164 number or mail address.
@@ -24,10 +24,22 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
     }
 }
 
+/// How the way of a message ended.
+public enum OutboxEnd: String, Sendable {
+    case sent
+    /// The gateway will not take this message, however often it is asked.
+    case refused
+    /// The last try failed, and the next one would be too late.
+    case gaveUp
+    /// Its time was over before it could be sent.
+    case expired
+}
+
 /// A message claimed for delivery. Its id is the idempotency key: a repeat carries the same.
 public struct OutboxRecord: Sendable {
     public let id: String
     public let kind: OutboxMessage.Kind
+    /// Counts claims. Whoever claims later has a higher number, and only the latest may write what came of it.
     public let tries: Int
     public let notAfter: Moment
     public let createdAt: Moment
@@ -55,48 +67,85 @@ public struct OutboxStore: Sendable {
             """)
     }
 
-    /// Claims due messages for one worker until `lease`; another worker takes over when this one dies.
-    public func claim(limit: Int, now: Moment, lease: Span, _ db: any Connection, _ dialect: Dialect) throws -> [OutboxRecord] {
+    /// The kinds of which something is due. Looks without claiming, so that an idle worker never writes.
+    public func dueKinds(now: Moment, _ db: any Connection) throws -> Set<OutboxMessage.Kind> {
+        Set(
+            try db.rows("SELECT DISTINCT kind FROM outbox WHERE state = 'waiting' AND next_ms <= \(now)")
+                .map { try $0.choice("kind", as: OutboxMessage.Kind.self) })
+    }
+
+    /// Claims due messages for one worker until the lease ends; another worker takes over when this one dies.
+    ///
+    /// What has the least time left goes first: codes before notices.
+    public func claim(
+        _ kind: OutboxMessage.Kind, limit: Int, now: Moment, lease: Span, _ db: any Connection, _ dialect: Dialect
+    ) throws -> [OutboxRecord] {
         try db.rows(
             """
             UPDATE outbox SET next_ms = \(now + lease), tries = tries + 1
-            WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND next_ms <= \(now) ORDER BY next_ms LIMIT \(limit)
-                \(fragment: dialect.skipLocked))
+            WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND next_ms <= \(now) AND kind = \(kind)
+                ORDER BY not_after_ms, created_ms, id LIMIT \(limit)\(fragment: dialect.skipLocked))
             RETURNING id, kind, tries, not_after_ms, created_ms, sealed
             """
         ).map { row in
             OutboxRecord(
                 id: try row.text("id"), kind: try row.choice("kind", as: OutboxMessage.Kind.self), tries: try row.int("tries"),
                 notAfter: try row.moment("not_after_ms"), createdAt: try row.moment("created_ms"), sealed: try row.text("sealed"))
-        }
+        }.sorted { ($0.notAfter, $0.createdAt, $0.id) < ($1.notAfter, $1.createdAt, $1.id) }
     }
 
     public func open(_ record: OutboxRecord) throws -> OutboxMessage {
         try JSONText.decode(OutboxMessage.self, from: keys.open(Sealed(record.sealed), aad: Self.aad(record.id)))
     }
 
-    /// Delivered, refused for good, or too late: the content is wiped.
-    public func finish(_ id: String, state: String, failure: String?, now: Moment, _ db: any Connection) throws {
+    /// The way of a message is over: its content is wiped. Nothing happens when another worker has claimed it since.
+    ///
+    /// - Returns: whether this claim was still the latest.
+    @discardableResult
+    public func finish(_ record: OutboxRecord, _ end: OutboxEnd, failure: String?, now: Moment, _ db: any Connection) throws -> Bool {
         try db.execute(
-            "UPDATE outbox SET state = \(state), sealed = NULL, failure = \(failure), done_ms = \(now) WHERE id = \(id)")
+            """
+            UPDATE outbox SET state = \(end.rawValue), sealed = NULL, failure = \(failure), done_ms = \(now)
+            WHERE id = \(record.id) AND state = 'waiting' AND tries = \(record.tries)
+            """) == 1
     }
 
     /// To be tried again later.
-    public func retry(_ id: String, at next: Moment, failure: String, _ db: any Connection) throws {
-        try db.execute("UPDATE outbox SET next_ms = \(next), failure = \(failure) WHERE id = \(id) AND state = 'waiting'")
+    public func retry(_ record: OutboxRecord, at next: Moment, failure: String, _ db: any Connection) throws {
+        try db.execute(
+            """
+            UPDATE outbox SET next_ms = \(next), failure = \(failure)
+            WHERE id = \(record.id) AND state = 'waiting' AND tries = \(record.tries)
+            """)
     }
 
-    /// Whether the newest messages of a kind all failed: the gateway is down. Looks at the last few minutes only.
-    public func isGatewayDown(_ kind: OutboxMessage.Kind, since: Moment, _ db: any Connection) throws -> Bool {
-        let rows = try db.rows(
+    /// Notes that a gateway, or one number or mailbox, could not be reached. The first failure counts: somebody is waiting.
+    ///
+    /// - Parameter channel: a kind's raw value for a whole gateway, else the channel key of a credential.
+    public func noteTrouble(_ channel: String, at now: Moment, _ db: any Connection) throws {
+        try db.execute(
             """
-            SELECT state, tries, failure FROM outbox WHERE kind = \(kind) AND created_ms >= \(since)
-            ORDER BY created_ms DESC LIMIT 3
+            INSERT INTO delivery_trouble (organisation_id, channel, failed_ms) VALUES (\(organisation), \(channel), \(now))
+            ON CONFLICT (organisation_id, channel) DO UPDATE SET failed_ms = excluded.failed_ms
             """)
-        guard !rows.isEmpty else { return false }
-        return try rows.allSatisfy { row in
-            try row.text("state") == "gaveUp" || (row.text("state") == "waiting" && row.optionalText("failure") != nil)
-        }
+    }
+
+    /// Something got through.
+    public func clearTrouble(_ channels: [String], _ db: any Connection) throws {
+        try db.execute(
+            "DELETE FROM delivery_trouble WHERE organisation_id = \(organisation) AND channel IN \(fragment: .list(channels))")
+    }
+
+    /// Which of some channels failed lately with nothing getting through since. Afterwards they are offered again: somebody
+    /// has to try.
+    public func troubled(_ channels: [String], since: Moment, _ db: any Connection) throws -> Set<String> {
+        Set(
+            try db.rows(
+                """
+                SELECT channel FROM delivery_trouble
+                WHERE organisation_id = \(organisation) AND channel IN \(fragment: .list(channels)) AND failed_ms >= \(since)
+                """
+            ).map { try $0.text("channel") })
     }
 
     private static func aad(_ id: String) -> String { "outbox:\(id)" }

@@ -8,11 +8,17 @@ import Testing
         Mail.code("48192037", name: "Ada", purpose: .reset, until: Example.now + .minutes(10)),
         Mail.code("48192037", name: "Ada", purpose: .signIn, until: Example.now + .minutes(10)),
         Mail.code("48192037", name: "Ada", purpose: .change, until: Example.now + .minutes(10)),
-        Mail.securityInfoChanged(
-            .event("added", method: "mobilePhone"), name: "Ada", at: Example.now, place: "Firefox on Linux",
+        Mail.notice(
+            .methodAdded(.mobilePhone), name: "Ada", at: Example.now, place: "Firefox on Linux",
             notMe: "https://id.harbourvale.example/not-me/abc?x=1&y=2"),
-        Mail.passwordChanged(name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.passwordReset(name: "<Ada>", at: Example.now, place: "Chrome & co", notMe: "https://id.harbourvale.example/not-me/abc"),
+        Mail.notice(.methodRemoved(.mobilePhone), name: "<Ada>", at: Example.now, place: "Chrome & co", notMe: nil),
+        Mail.notice(.passwordChanged, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+        Mail.notice(.passwordReset, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+        Mail.notice(.passwordResetByAdministrator, name: "Ada", at: Example.now, place: nil, notMe: nil),
+        Mail.notice(.accessPassMade, name: "Ada", at: Example.now, place: nil, notMe: nil),
+        Mail.notice(.unlocked, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+        Mail.notice(.resetStopped, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+        Mail.notice(.recoveryCodesMade, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
         Mail.administratorReset(name: "Priya", administrator: "Ada Okafor", at: Example.now, place: nil),
     ]
 
@@ -48,8 +54,14 @@ import Testing
     }
 
     @Test func noticesFitOneText() {
-        let text = Example.renderer.noticeText(.event("added", method: "mobilePhone"), language: "en", now: Example.now)
-        #expect(text == "Harbour & Vale: Mobile phone added. If this was not you, call the helpdesk.")
+        func say(_ notMe: String?) -> String {
+            Example.renderer.noticeText(
+                .event("added", method: "mobilePhone"), at: Example.now, notMe: notMe, language: "en", now: Example.now)
+        }
+        let link = "https://id.harbourvale.example/not-me/" + String(repeating: "a", count: 32)
+        #expect(say(nil).hasPrefix("Harbour & Vale: Mobile phone added, ") && say(nil).hasSuffix("call the helpdesk."))
+        #expect(say(link).hasSuffix("Not you? \(link)"))
+        for text in [say(nil), say(link)] { #expect(text.count <= 160 && text.allSatisfy(\.isASCII), "one text, not two: \(text)") }
     }
 
     @Test func assetsAreVersioned() throws {

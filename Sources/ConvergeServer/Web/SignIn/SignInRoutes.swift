@@ -69,7 +69,8 @@ enum SignInRoutes {
         let outcome = try await instance.database.write { db in try takePass(name, typed, request, instance, db) }
         switch outcome {
         case .success(let pass):
-            return try await SignInConversation.begin(pass.person, .accessPass, passEnds: pass.endsAt, request, instance)
+            return try await SignInConversation.begin(
+                pass.person, .accessPass, pass: pass.use, passEnds: pass.endsAt, request, instance)
         case .failure(let refusal):
             let page = AccessPassPage(
                 form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)], signIn: link("/sign-in", request))
@@ -79,6 +80,7 @@ enum SignInRoutes {
 
     private struct TakenPass: Sendable {
         let person: PersonID
+        let use: CredentialUse
         let endsAt: Moment?
     }
 
@@ -104,7 +106,7 @@ enum SignInRoutes {
         }
         try instance.budgets.clear("pass:" + subject, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
-        return .success(TakenPass(person: record.id, endsAt: pass.credential.validUntil))
+        return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }
 
     private static func spend(

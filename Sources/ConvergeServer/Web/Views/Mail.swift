@@ -21,25 +21,11 @@ struct Mail: Sendable {
             closing: [Message("mail.code.until", ["until": .date(until, .until)]), Message("mail.code.not-you")])
     }
 
-    /// Something of the person's security info changed.
-    static func securityInfoChanged(_ event: Message, name: String, at: Moment, place: String?, notMe: String?) -> Mail {
+    /// Something happened to the person's security info, password or account.
+    static func notice(_ event: NoticeEvent, name: String, at: Moment, place: String?, notMe: String?) -> Mail {
         Mail(
-            subject: Message("mail.changed.subject"), name: name, paragraphs: [Message("mail.changed.lead")],
-            facts: facts(event, at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
-    }
-
-    /// The password was changed by its owner, signed in.
-    static func passwordChanged(name: String, at: Moment, place: String?, notMe: String?) -> Mail {
-        Mail(
-            subject: Message("mail.password.subject"), name: name, paragraphs: [Message("mail.password.changed")],
-            facts: facts(Message("event.password-changed"), at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
-    }
-
-    /// The password was reset by the person, or the account was unlocked.
-    static func passwordReset(name: String, at: Moment, place: String?, notMe: String?) -> Mail {
-        Mail(
-            subject: Message("mail.password.subject"), name: name, paragraphs: [Message("mail.password.reset")],
-            facts: facts(Message("event.password-reset"), at, place), closing: [Message("mail.changed.closing")], notMe: notMe)
+            subject: event.subject, name: name, paragraphs: [event.lead], facts: facts(event.message, at, place),
+            closing: notMe == nil ? [event.closing, Message("mail.gone.closing")] : [event.closing], notMe: notMe)
     }
 
     /// To all other administrators: one of them reset a password.
@@ -87,9 +73,13 @@ extension Renderer {
         return "\(sentence)\n\n@\(host) #\(code)"
     }
 
-    /// A text that tells of a change.
-    func noticeText(_ event: Message, language: String, now: Moment) -> String {
-        speaker(language: language, now: now)(Message("sms.notice", ["event": .message(event)]))
+    /// A text that tells of a change. It says the day in full: it may be read tomorrow.
+    func noticeText(_ event: Message, at: Moment, notMe: String?, language: String, now: Moment) -> String {
+        let say = speaker(language: language, now: now)
+        let text = say(
+            Message("sms.notice", ["event": .message(event), "day": .date(at, .fullDay), "time": .date(at, .time)]))
+        let end = notMe.map { Message("sms.not-me", ["link": .ltr($0)]) } ?? Message("sms.gone")
+        return "\(text) \(say(end))"
     }
 }
 

@@ -48,8 +48,10 @@ struct Renderer: Sendable {
         return MustacheLibrary(templates: templates)
     }
 
-    /// The catalogue of a language, English where there is none.
-    func messages(_ language: String) -> Messages { catalogues[language] ?? fallback }
+    /// The catalogue of a language (`de-AT`, or else `de`), English where there is none.
+    func messages(_ language: String) -> Messages {
+        catalogues[language] ?? catalogues[String(language.prefix { $0 != "-" && $0 != "_" })] ?? fallback
+    }
 
     /// Says messages to somebody now.
     func speaker(language: String, now: Moment) -> Speaker {

@@ -1,0 +1,105 @@
+import ConvergeCore
+
+/// What the other contact points of a person are told at once.
+enum NoticeEvent: Sendable, Hashable {
+    case methodAdded(MethodKind), methodChanged(MethodKind), methodRemoved(MethodKind), methodSuspended(MethodKind)
+    case passwordReset, passwordChanged, unlocked
+    /// An administrator set a new password.
+    case passwordResetByAdministrator
+    /// An administrator made a Temporary Access Pass.
+    case accessPassMade
+    /// Somebody passed one gate of a reset and had no second.
+    case resetStopped
+    case recoveryCodesMade
+    /// "This wasn't me": nothing was there to be switched off, but everything was signed out.
+    case reported
+
+    /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
+    var name: String {
+        switch self {
+        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
+            "\(word).\(kind.rawValue)"
+        default: word
+        }
+    }
+
+    /// The event with a name.
+    init?(name: String) {
+        let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+        let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
+        let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
+        let others: [Self] = [
+            .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .unlocked, .resetStopped,
+            .recoveryCodesMade, .reported,
+        ]
+        guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
+        self = event
+    }
+
+    private var word: String {
+        switch self {
+        case .methodAdded: "added"
+        case .methodChanged: "changed"
+        case .methodRemoved: "deleted"
+        case .methodSuspended: "suspended"
+        case .passwordReset: "password-reset"
+        case .passwordChanged: "password-changed"
+        case .passwordResetByAdministrator: "password-reset-by-administrator"
+        case .accessPassMade: "pass-made"
+        case .unlocked: "unlocked"
+        case .resetStopped: "reset-failed"
+        case .recoveryCodesMade: "codes-made"
+        case .reported: "reported"
+        }
+    }
+
+    /// The event as a page, a mail and a text name it.
+    var message: Message {
+        switch self {
+        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
+            .event(word, method: kind.rawValue)
+        default: .event(word)
+        }
+    }
+
+    /// Whether somebody who did it may know the password.
+    var isPassword: Bool {
+        switch self {
+        case .passwordReset, .passwordChanged, .passwordResetByAdministrator, .unlocked: true
+        default: false
+        }
+    }
+
+    /// Whether the reset policy's "tell the person" decides. Everything else is always told.
+    var isPartOfReset: Bool { self == .passwordReset || self == .unlocked || self == .resetStopped }
+
+    var subject: Message {
+        switch self {
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.subject")
+        case .passwordReset, .passwordChanged, .passwordResetByAdministrator: Message("mail.password.subject")
+        case .accessPassMade: Message("mail.pass.subject")
+        case .unlocked: Message("mail.unlocked.subject")
+        case .resetStopped: Message("mail.reset-failed.subject")
+        }
+    }
+
+    var lead: Message {
+        switch self {
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.lead")
+        case .passwordReset: Message("mail.password.reset")
+        case .passwordChanged: Message("mail.password.changed")
+        case .passwordResetByAdministrator: Message("mail.password.reset-by-administrator")
+        case .accessPassMade: Message("mail.pass.lead")
+        case .unlocked: Message("mail.unlocked.lead")
+        case .resetStopped: Message("mail.reset-failed.lead")
+        }
+    }
+
+    var closing: Message {
+        switch self {
+        case .passwordResetByAdministrator, .accessPassMade: Message("mail.password.unrequested")
+        case .resetStopped: Message("mail.reset-failed.closing")
+        default: Message("mail.changed.closing")
+        }
+    }
+}
