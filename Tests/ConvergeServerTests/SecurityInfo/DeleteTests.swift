@@ -76,7 +76,8 @@ struct DeleteTests {
         try await browser.submit("/security-info/delete/\(home.app)")
         try await browser.open("/security-info/delete/\(home.phone)")
         #expect(browser.page.heading.contains("Add another method first") && browser.page.says("Sign-in for everyone"))
-        try await browser.post("/security-info/delete/\(home.phone)", ["csrf": try #require(browser.page.forms.first?.hidden["csrf"]), "version": "0"])
+        try await browser.post(
+            "/security-info/delete/\(home.phone)", ["csrf": try #require(browser.page.forms.first?.hidden["csrf"]), "version": "0"])
         #expect(try await home.states() == ["email active", "mobilePhone active"])
         #expect(try await home.server.audit(of: home.ada).contains { $0.activity == .deleted && !$0.success })
         // An app is added; then the same page asks whether the phone may go.
@@ -85,7 +86,8 @@ struct DeleteTests {
         try await browser.submit("/code", ["code": browser.appCode(secret: key)])
         #expect(browser.page.heading == "Delete your mobile phone?")
         // A new number instead of the old one, in one step.
-        try await browser.post("/security-info/replace", try #require(browser.page.forms.first).hidden.merging(["credential": home.phone.text]) { $1 })
+        try await browser.post(
+            "/security-info/replace", try #require(browser.page.forms.first).hidden.merging(["credential": home.phone.text]) { $1 })
         try await browser.submit("/phone", ["country": "GB", "number": "07700 900185"])
         try await browser.submit("/code", ["code": try await home.server.latestCode(to: "+447700900185")])
         #expect(try await home.states() == ["email active", "mobilePhone active", "totpApp active"])
