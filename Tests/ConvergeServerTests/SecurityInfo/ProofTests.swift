@@ -77,7 +77,8 @@ struct ProofTests {
     @Test func `what a report switched off proves nothing, and the person is told whom to ask`() async throws {
         let server = try await TestServer(policy: Self.password), browser = TestBrowser(server)
         let ben = try await server.add("ben")
-        let phone = try await server.give(ben, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: "+447700900111")), by: .text)
+        let phone = try await server.give(
+            ben, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: "+447700900111")), by: .text)
         let instance = server.instance, now = server.clock.now
         _ = try await instance.database.write { db in try instance.credentials.suspend(phone, at: now, db) }
         try await browser.signIn("ben", returnTo: "/security-info")
