@@ -107,7 +107,7 @@ import Testing
         "capability.", "code.heading.", "code.hint.", "code.label.", "date.", "dead-end.heading.", "dead-end.lead.",
         "event.", "expired.", "guide.what.", "guide.how.", "mail.code.lead.", "method.", "more.confirm.", "more.item.", "layout.nav.",
         "password.",
-        "problem.", "refusal.", "reset.contact.", "reset.reason.", "saved.added.", "security.added.", "send.lead.", "send.submit.",
+        "problem.", "refusal.", "refused.anew.", "reset.contact.", "reset.reason.", "saved.added.", "security.added.", "send.lead.", "send.submit.",
         "sms.code.",
         "unreachable.why.", "wizard.confirm.", "audit.result.",
     ]
@@ -118,17 +118,24 @@ import Testing
         for text in try Templates.all.values {
             inTemplates.formUnion(text.matches(of: /\{\{t\.([A-Za-z0-9.\-]+)\}\}/).map { String($0.1) })
         }
-        let folder = URL(fileURLWithPath: Example.resources).deletingLastPathComponent().path
-        for case let file as String in FileManager.default.enumerator(atPath: folder) ?? .init() where file.hasSuffix(".swift") {
-            let source = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
-                .split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("//") }.joined(separator: "\n")
-            for call in source.matches(of: /Message\(\s*(?:[^"()\n]*\?\s*)?"([^"\\]+)"(?:\s*:\s*"([^"\\]+)")?/) {
-                inSwift.insert(String(call.1))
-                if let other = call.2 { inSwift.insert(String(other)) }
+        for folder in ["Web", "Delivery"] {
+            let path = URL(fileURLWithPath: Example.resources).deletingLastPathComponent().appendingPathComponent(folder).path
+            for case let file as String in FileManager.default.enumerator(atPath: path) ?? .init() where file.hasSuffix(".swift") {
+                inSwift.formUnion(try Self.ids(in: "\(path)/\(file)"))
             }
         }
         #expect(inTemplates.count > 100 && inSwift.count > 200)
         #expect(Example.renderer.messages("en").validate(inTemplates: inTemplates, inSwift: inSwift, families: Self.families) == [])
+    }
+
+    /// Ids that a source file names in so many words.
+    private static func ids(in file: String) throws -> Set<String> {
+        let source = try String(contentsOfFile: file, encoding: .utf8)
+            .split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("//") }.joined(separator: "\n")
+        return source.matches(of: /Message\(\s*(?:[^"()\n]*\?\s*)?"([^"\\]+)"(?:\s*:\s*"([^"\\]+)")?/).reduce(into: []) { ids, call in
+            ids.insert(String(call.1))
+            if let other = call.2 { ids.insert(String(other)) }
+        }
     }
 
     @Test(arguments: Refusal.Code.allCases) func everyRefusalHasItsSentences(_ code: Refusal.Code) {
