@@ -7,7 +7,8 @@ import Testing
 @testable import ConvergeServer
 
 /// A browser that keeps cookies, follows redirects and submits the forms that pages really have.
-final class TestBrowser {
+/// One story uses it at a time; two tabs are two of these.
+final class TestBrowser: @unchecked Sendable {
     let server: TestServer
     private(set) var cookies: [String: String] = [:]
     private(set) var page = TestPage(status: 0, path: "", html: "")
