@@ -74,7 +74,8 @@ public struct MailTransport: Sendable {
     /// relay or our configuration, and must not lose anybody's mail.
     private static func judge(_ outcome: Curl.Outcome) -> DeliveryOutcome {
         if outcome.code == 0 { return .accepted }
-        let reply = outcome.lines.last.map(replyCodes) ?? ""
+        // The goodbye may stand behind the reply that counts.
+        let reply = outcome.lines.last { $0.hasPrefix(String(outcome.status)) }.map(replyCodes) ?? ""
         let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), last reply \(reply)"
         let greeted = outcome.lines.first?.hasPrefix("2") == true
         let aboutUs = [530, 534, 535, 538].contains(outcome.status)
