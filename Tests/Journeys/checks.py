@@ -77,7 +77,7 @@ def at(page, size: dict):
 
 def template(page) -> tuple:
     """Two pages with the same template are the same page for axe: flow ids and the like don't make a difference, an error does."""
-    path = "/".join("*" if re.search(r"\d", part) or len(part) > 24 else part for part in urlsplit(page.url).path.split("/"))
+    path = "/".join("*" if re.search(r"\d", part) or len(part) >= 20 else part for part in urlsplit(page.url).path.split("/"))
     headings = tuple(text.strip() for text in page.locator("h1").all_inner_texts())
     return path, headings, page.title().startswith("Error:")
 

@@ -59,6 +59,7 @@ def smtp_server(request, tmp_path):
         "CONVERGE_MAIL_HOST": "127.0.0.1",
         "CONVERGE_MAIL_PORT": str(mailbox.port),
         "CONVERGE_MAIL_SECURITY": "none",
+        "CONVERGE_MAIL_FROM": "converge@example.org",
     }
     server = Server(tmp_path, environment)
     server.mailbox = mailbox

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
 import pictures
 from checks import Watch
@@ -19,6 +19,9 @@ SIZES = {1280: 900, 1040: 800, 640: 900, 360: 740, 320: 640}
 
 
 class Person:
+    #: Milliseconds that somebody waits for something to be on the page.
+    patience = 10_000
+
     def __init__(
         self,
         browser: Browser,
@@ -173,12 +176,24 @@ class Person:
 
     def _one(self, role: str, name: str, within: str | None) -> Locator:
         scope = self.page.locator(within) if within else self.page
+        loose = scope.get_by_role(role, name=name)
+        self._await(loose, f"{role} “{name}”", f"internal:role={role}")
         exact = scope.get_by_role(role, name=name, exact=True)
-        return exact if exact.count() else scope.get_by_role(role, name=name)
+        return exact if exact.count() else loose
 
     def _labelled(self, label: str) -> Locator:
+        loose = self.page.get_by_label(label)
+        self._await(loose, f"field “{label}”", "label")
         exact = self.page.get_by_label(label, exact=True)
-        return exact if exact.count() else self.page.get_by_label(label)
+        return exact if exact.count() else loose
+
+    def _await(self, wanted: Locator, what: str, likes: str) -> None:
+        """Waits for something to be there; a test that waits in vain says what is there instead."""
+        try:
+            wanted.first.wait_for(state="attached", timeout=self.patience)
+        except TimeoutError:
+            there = [" ".join(text.split()) for text in self.page.locator(likes).all_inner_texts()]
+            raise AssertionError(f"no {what} on {self.path}, “{self.heading()}”; there are {there}") from None
 
     def _go(self, control: Locator) -> Person:
         leads_on = control.evaluate(

@@ -208,9 +208,9 @@ def test_a_server_is_started_asked_and_stopped(fake, tmp_path):
     running.start()
     try:
         texts = [
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
-            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 1},
             {"kind": "mail", "to": "ada@example.com", "subject": "Code", "body": "Code 12345678", "at": 3},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
+            {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 2},
         ]
         (running.data / "outbox.json").write_text(json.dumps(texts))
         assert running.latest_code("+44 1") == "222222"
@@ -412,6 +412,15 @@ def test_steps_wait_for_the_page_they_lead_to(new_person, javascript):
     person.see("The second page").see_no("A good page")
 
 
+def test_what_is_missing_is_told_with_what_is_there(site):
+    site.show(FORM)
+    site.person.patience = 300
+    with pytest.raises(AssertionError, match=r"no button “Stop” on /, “A good page”; there are \['Go on'\]"):
+        site.person.press("Stop")
+    with pytest.raises(AssertionError, match=r"no field “Town” on /.*\['Name'\]"):
+        site.person.fill("Town", "York")
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_faults_are_found_without_javascript_too(new_person, javascript):
     site = Site(new_person(ORIGIN, javascript=javascript))
@@ -451,7 +460,8 @@ def test_pictures_come_in_two_widths_and_two_schemes(site, tmp_path, monkeypatch
     monkeypatch.setenv("CONVERGE_PICTURES", str(tmp_path))
     site.show("<p>x</p>")
     size = site.person.page.viewport_size
-    site.person.picture("a-page")
+    monkeypatch.setattr(pictures, "DOCUMENTED", {"a-page"})
+    site.person.picture("a-page").picture("another")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a-page-360-dark.png", "a-page-360.png", "a-page-dark.png", "a-page.png"]
     assert site.person.page.viewport_size == size
     monkeypatch.setenv("CONVERGE_PICTURES_OF", "every-page")

@@ -31,6 +31,8 @@ public enum MethodKind: String, CaseIterable, Codable, Sendable, Hashable {
 /// Gates of a reset are counted in groups: two credentials of one group are one gate.
 public enum GateGroup: String, CaseIterable, Codable, Sendable, Hashable {
     case app, phone, office, email, questions, token
+    /// Gates only where a setting of the reset policy makes them one.
+    case passkey, recovery
 }
 
 /// A credential together with one thing it can do: what is offered, chosen, proven and preferred.

@@ -58,7 +58,7 @@ enum PasskeyTraits {
             CapabilityTraits(
                 .passkey, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
         ],
-        group: nil, strength: 0, limit: 10, inWizard: true)
+        group: .passkey, strength: 0, limit: 10, inWizard: true)
 }
 
 /// Hardware OATH tokens from the organisation's inventory.

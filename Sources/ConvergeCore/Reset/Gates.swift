@@ -18,13 +18,25 @@ public enum Gates {
     ///
     /// Taken over all rules together, so that neither the name nor the groups of a person can be told from the page.
     public static func kindsBeforeProof(_ document: PolicyDocument) -> [Capability] {
-        let allowed = document.reset.filter { $0.scope.extent != .none }
-            .reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        let rules = document.reset.filter { $0.scope.extent != .none }
+        let allowed = rules.reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        let options = rules.reduce(into: Set<ResetOption>()) { $0.formUnion($1.options) }
         return allowed.filter { capability in
             let traits = MethodRegistry.traits(of: capability)
-            let conditions = traits.conditions[.reset] ?? []
-            return traits.reset != .never && !conditions.contains(.secondGateOnly) && capability != .appNotification
+            return traits.reset != .never && capability != .appNotification
+                && (traits.conditions[.reset] ?? []).allSatisfy { condition in
+                    switch condition {
+                    case .secondGateOnly: false
+                    case .resetSetting(let option): options.contains(option)
+                    default: true
+                    }
+                }
         }.sorted()
+    }
+
+    /// How many proofs the page speaks of before the first: the most that any rule asks for, the same for every name.
+    public static func countBeforeProof(_ document: PolicyDocument) -> Int {
+        document.reset.filter { $0.scope.extent != .none }.map(\.gates).max() ?? 1
     }
 
     /// What may be the next gate: offered for reset, independent of every gate passed, old enough.
@@ -46,9 +58,13 @@ public enum Gates {
             || now >= credential.addedAt + .hours(policy.minimumAgeHours)
     }
 
-    /// Credentials that would be a gate but are too young, with the moment from which they will be.
-    public static func tooYoung(standing: Standing, now: Moment) -> [(credential: Credential, from: Moment)] {
-        standing.credentials.filter { standing.counts($0, for: .reset) && !isOldEnough($0, standing.policy, now) }
-            .map { ($0, $0.addedAt + .hours(standing.policy.minimumAgeHours)) }
+    /// Credentials that would be a further gate but are too young, with the moment from which they will be.
+    public static func tooYoung(
+        standing: Standing, passed: [PassedGate] = [], now: Moment
+    ) -> [(credential: Credential, from: Moment)] {
+        standing.credentials.filter { credential in
+            standing.counts(credential, for: .reset) && !isOldEnough(credential, standing.policy, now)
+                && passed.allSatisfy { $0.group != credential.traits.group && $0.channel != credential.channel }
+        }.map { ($0, $0.addedAt + .hours(standing.policy.minimumAgeHours)) }
     }
 }

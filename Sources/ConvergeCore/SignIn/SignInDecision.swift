@@ -209,11 +209,7 @@ struct SignInTable {
     }
 
     /// Contacts that the directory knows and nobody has confirmed.
-    private func directoryUses(_ reach: Reachability) -> [CredentialUse] {
-        standing.credentials.filter { $0.state == .unconfirmed && $0.source == .directory }.flatMap { credential in
-            credential.capabilities.sorted().map { credential.use($0) }
-        }.filter { reach.gaps[$0] == nil && MethodRegistry.implementedCapabilities.contains($0.capability) }
-    }
+    private func directoryUses(_ reach: Reachability) -> [CredentialUse] { standing.directoryContacts(reach: reach) }
 
     private var mustChangePassword: Bool {
         guard state.firstFactor == .password, person.passwordMustChange || person.passwordKnownToOthers else { return false }
@@ -268,7 +264,7 @@ struct SignInTable {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
-            credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && wouldServe(credential)
+            credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)
         }
         return news || isReviewDate
     }
@@ -278,13 +274,6 @@ struct SignInTable {
         let latest = standing.credentials.filter(standing.isRegistered).map(\.addedAt).max()
         guard let last = [person.lastReviewAt, latest].compactMap({ $0 }).max() else { return false }
         return facts.now >= last + .days(days)
-    }
-
-    /// Whether an unconfirmed credential would count for something if it were confirmed.
-    private func wouldServe(_ credential: Credential) -> Bool {
-        credential.capabilities.contains {
-            standing.policyAllows($0, for: .signIn) || standing.policyAllows($0, for: .reset)
-        }
     }
 
     // MARK: the end

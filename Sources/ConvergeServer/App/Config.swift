@@ -107,7 +107,8 @@ public struct Config: Sendable {
 
     private static func read(_ reader: inout ConfigReader) -> Config {
         let organisation = readOrganisation(&reader)
-        let mail = readMail(&reader), text = readText(&reader)
+        let mail = readMail(&reader)
+        let text = readText(&reader)
         let countries = reader.list("text.allowedCountries").map { $0.uppercased() }
         for country in countries where Countries.callingCode(of: country) == nil {
             reader.problem("text.allowedCountries: \(country) is not the ISO code of a country.")
@@ -156,8 +157,12 @@ public struct Config: Sendable {
             country: reader.text("organisation.country").uppercased(), helpdesk: reader.optionalText("organisation.helpdesk"),
             helpdeskPhone: reader.optionalText("organisation.helpdeskPhone"), helpdeskURL: readLink("organisation.helpdeskURL", &reader),
             privacyURL: readLink("organisation.privacyURL", &reader))
-        if TimeZone(identifier: organisation.zone) == nil { reader.problem("organisation.zone must be an IANA time zone, such as Europe/London.") }
-        if organisation.accent.wholeMatch(of: /#[0-9a-f]{6}/) == nil { reader.problem("organisation.accent must be a colour such as #1f5fbf.") }
+        if TimeZone(identifier: organisation.zone) == nil {
+            reader.problem("organisation.zone must be an IANA time zone, such as Europe/London.")
+        }
+        if organisation.accent.wholeMatch(of: /#[0-9a-f]{6}/) == nil {
+            reader.problem("organisation.accent must be a colour such as #1f5fbf.")
+        }
         if Countries.callingCode(of: organisation.country) == nil { reader.problem("organisation.country must be an ISO code such as GB.") }
         return organisation
     }
@@ -171,7 +176,8 @@ public struct Config: Sendable {
     }
 
     private static func readMail(_ reader: inout ConfigReader) -> (settings: MailTransport.Settings, from: EmailAddress?)? {
-        let host = reader.text("mail.host"), sender = reader.text("mail.from")
+        let host = reader.text("mail.host")
+        let sender = reader.text("mail.from")
         let settings = MailTransport.Settings(
             host: host, port: reader.number("mail.port", in: 1...65535),
             security: reader.choice("mail.security", of: MailTransport.Security.self, fallback: .starttls),

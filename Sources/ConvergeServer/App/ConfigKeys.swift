@@ -31,12 +31,15 @@ public struct ConfigKey: Sendable, Hashable {
     public static let all: [ConfigKey] = server + organisation + delivery + passwords
 
     private static let server = [
-        ConfigKey("publicURL", .text, nil, "The address people use, for example `https://id.example.org`. Required. Every link is made from it; https, but for loopback."),
+        ConfigKey(
+            "publicURL", .text, nil,
+            "The address people use, for example `https://id.example.org`. Required. Every link is made from it; https, but for loopback."),
         ConfigKey("listen.host", .text, "127.0.0.1", "The address to listen on."),
         ConfigKey("listen.port", .number, "8080", "The port to listen on, 0 to 65535; 0 takes a free one."),
         ConfigKey("trustedProxies", .list, "", "Networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed."),
         ConfigKey("database.path", .text, "/var/lib/converge/converge.db", "The SQLite file."),
-        ConfigKey("keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
+        ConfigKey(
+            "keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
         ConfigKey("log.level", .text, "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
         ConfigKey("log.format", .text, "json", "`json`, one object a line, or `text`."),
     ]
@@ -45,7 +48,8 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("organisation.name", .text, nil, "The name shown on pages and in messages. Required."),
         ConfigKey("organisation.zone", .text, "UTC", "Time zone (IANA name) in which days end, for example `Europe/London`."),
         ConfigKey("organisation.accent", .text, "#1f5fbf", "Accent colour of the pages, `#rrggbb`."),
-        ConfigKey("organisation.mailDomains", .list, "", "Domains of the organisation's own mailboxes, which need the lost password to be read."),
+        ConfigKey(
+            "organisation.mailDomains", .list, "", "Domains of the organisation's own mailboxes, which need the lost password to be read."),
         ConfigKey("organisation.country", .text, "GB", "Country (ISO code) assumed for numbers typed without one."),
         ConfigKey("organisation.helpdesk", .text, "", "How to reach the helpdesk, shown where nothing else helps."),
         ConfigKey("organisation.helpdeskPhone", .text, "", "The helpdesk's telephone number."),
@@ -65,13 +69,16 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("text.authorization", .text, "", "The whole `Authorization` header for it; better given in the environment."),
         ConfigKey("text.toField", .text, "to", "JSON field for the number."),
         ConfigKey("text.textField", .text, "text", "JSON field for the message."),
-        ConfigKey("text.idempotencyField", .text, "idempotencyKey", "JSON field for the key by which a repeat is recognised; empty for none."),
-        ConfigKey("text.allowedCountries", .list, "", "Countries (ISO codes) that texts may go to; empty means `organisation.country` only."),
+        ConfigKey(
+            "text.idempotencyField", .text, "idempotencyKey", "JSON field for the key by which a repeat is recognised; empty for none."),
+        ConfigKey(
+            "text.allowedCountries", .list, "", "Countries (ISO codes) that texts may go to; empty means `organisation.country` only."),
     ]
 
     private static let passwords = [
         ConfigKey("passwords.breachedList", .text, "", "A list imported by `converge`; passwords on it are refused."),
         ConfigKey("passwords.workers", .number, "2", "Threads that hash passwords, 1 to 64; as many as cores."),
-        ConfigKey("passwords.queue", .number, "32", "Sign-ins that may wait for a hash, 0 to 10000; beyond, people are asked to try again."),
+        ConfigKey(
+            "passwords.queue", .number, "32", "Sign-ins that may wait for a hash, 0 to 10000; beyond, people are asked to try again."),
     ]
 }

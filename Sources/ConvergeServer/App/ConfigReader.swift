@@ -39,7 +39,8 @@ struct ConfigReader {
 
     private static func place(of error: YamlError) -> String {
         switch error {
-        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): "line \(mark.line), column \(mark.column)"
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
+            "line \(mark.line), column \(mark.column)"
         case .duplicatedKeysInMapping: "a key occurs twice"
         default: "it cannot be read"
         }
@@ -112,7 +113,8 @@ struct ConfigReader {
         }
     }
 
-    mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Choice.Type, fallback: Choice) -> Choice {
+    mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Choice.Type, fallback: Choice) -> Choice
+    {
         if let choice = Choice(rawValue: scalar(name)) { return choice }
         problems.append("\(name) must be one of: \(Choice.allCases.map(\.rawValue).joined(separator: ", ")).")
         return fallback

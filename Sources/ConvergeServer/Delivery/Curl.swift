@@ -7,7 +7,8 @@ import NIOPosix
 public final class Curl: Sendable {
     private let threads: NIOThreadPool
 
-    private static let started: Bool = curl_global_init(3 /* CURL_GLOBAL_ALL, a macro that is not imported */) == CURLE_OK
+    // 3 is CURL_GLOBAL_ALL, a macro that is not imported.
+    private static let started: Bool = curl_global_init(3) == CURLE_OK
 
     /// - Parameter threads: how many transfers may run at once.
     public init(threads: Int = 4) {
@@ -71,7 +72,7 @@ public final class Curl: Sendable {
         defer { curl_easy_cleanup(handle) }
         let exchange = Exchange(upload: transfer.upload ?? [], limit: transfer.answerLimit)
         let lists = configure(handle, transfer, exchange)
-        defer { lists.forEach { curl_slist_free_all($0) } }
+        defer { for list in lists { curl_slist_free_all(list) } }
         let code = withExtendedLifetime(exchange) { curl_easy_perform(handle) }
         var status = 0
         _ = app_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
@@ -113,7 +114,8 @@ public final class Curl: Sendable {
                 _ = app_curl_set_ptr(handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
             }
         }
-        let headers = list(transfer.headers), recipients = list(transfer.recipients)
+        let headers = list(transfer.headers)
+        let recipients = list(transfer.recipients)
         if headers != nil { _ = app_curl_set_ptr(handle, CURLOPT_HTTPHEADER, headers) }
         if recipients != nil { _ = app_curl_set_ptr(handle, CURLOPT_MAIL_RCPT, recipients) }
         return [headers, recipients]

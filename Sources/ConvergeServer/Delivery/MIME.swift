@@ -36,8 +36,7 @@ public struct MailMessage: Sendable {
     /// The message as it goes over the wire (RFC 5322 and 2045): lines end in CR LF and none exceeds 78 octets, but
     /// for addresses.
     public func bytes() throws -> [UInt8] {
-        guard !key.isEmpty, key.utf8.count <= 60, key.unicodeScalars.allSatisfy({ $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || $0 == "-" || $0 == "_") })
-        else { throw MIMEError.unsafeHeader("Message-ID") }
+        guard key.utf8.count <= 60, key.wholeMatch(of: /[A-Za-z0-9_-]+/) != nil else { throw MIMEError.unsafeHeader("Message-ID") }
         let boundary = "=_\(key)"
         var lines = [
             "From: \(try MIME.encodedWords(fromName, header: "From")) <\(try MIME.safe(from.address, header: "From"))>",
@@ -77,7 +76,8 @@ enum MIME {
         // an encoded word must not be decoded.
         let isPlain = safe.utf8.allSatisfy { $0 < 127 && !"\"()<>@,;:\\[]".utf8.contains($0) || header == "Subject" && $0 < 127 }
         if isPlain, !safe.contains("=?"), safe.utf8.count <= 60 { return safe }
-        var words: [String] = [], current: [UInt8] = []
+        var words: [String] = []
+        var current: [UInt8] = []
         for scalar in safe.unicodeScalars {
             let bytes = Array(String(scalar).utf8)
             if current.count + bytes.count > 42 {
@@ -100,7 +100,8 @@ enum MIME {
     }
 
     private static func quotedPrintableLine(_ line: Substring) -> String {
-        var result = "", length = 0
+        var result = ""
+        var length = 0
         let bytes = Array(line.utf8)
         for (index, byte) in bytes.enumerated() {
             let isBlankAtEnd = (byte == 32 || byte == 9) && index == bytes.count - 1
@@ -122,7 +123,8 @@ enum MIME {
 
     /// RFC 5322 section 3.3 in UTC: `Tue, 14 Nov 2023 22:13:20 +0000`.
     static func date(_ moment: Moment) -> String {
-        var seconds = time_t(moment.seconds), parts = tm()
+        var seconds = time_t(moment.seconds)
+        var parts = tm()
         gmtime_r(&seconds, &parts)
         let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

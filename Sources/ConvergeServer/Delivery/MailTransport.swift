@@ -74,9 +74,9 @@ public struct MailTransport: Sendable {
     /// relay or our configuration, and must not lose anybody's mail.
     private static func judge(_ outcome: Curl.Outcome) -> DeliveryOutcome {
         if outcome.code == 0 { return .accepted }
-        // The goodbye may stand behind the reply that counts.
-        let reply = outcome.lines.last { $0.hasPrefix(String(outcome.status)) }.map(replyCodes) ?? ""
-        let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), last reply \(reply)"
+        // Not simply the last line: libcurl says QUIT after a refusal.
+        let reply = outcome.lines.last { $0.hasPrefix("\(outcome.status)") }.map(replyCodes) ?? ""
+        let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), reply \(reply)"
         let greeted = outcome.lines.first?.hasPrefix("2") == true
         let aboutUs = [530, 534, 535, 538].contains(outcome.status)
         // 67 is CURLE_LOGIN_DENIED, 64 CURLE_USE_SSL_FAILED.

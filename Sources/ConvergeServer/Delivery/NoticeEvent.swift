@@ -11,9 +11,32 @@ enum NoticeEvent: Sendable, Hashable {
     /// Somebody passed one gate of a reset and had no second.
     case resetStopped
     case recoveryCodesMade
+    /// "This wasn't me": nothing was there to be switched off, but everything was signed out.
+    case reported
 
-    /// The name under which a "this wasn't me" link remembers it.
+    /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
     var name: String {
+        switch self {
+        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
+            "\(word).\(kind.rawValue)"
+        default: word
+        }
+    }
+
+    /// The event with a name.
+    init?(name: String) {
+        let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+        let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
+        let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
+        let others: [Self] = [
+            .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .unlocked, .resetStopped,
+            .recoveryCodesMade, .reported,
+        ]
+        guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
+        self = event
+    }
+
+    private var word: String {
         switch self {
         case .methodAdded: "added"
         case .methodChanged: "changed"
@@ -26,6 +49,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .unlocked: "unlocked"
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
+        case .reported: "reported"
         }
     }
 
@@ -33,8 +57,16 @@ enum NoticeEvent: Sendable, Hashable {
     var message: Message {
         switch self {
         case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
-            .event(name, method: kind.rawValue)
-        default: .event(name)
+            .event(word, method: kind.rawValue)
+        default: .event(word)
+        }
+    }
+
+    /// Whether somebody who did it may know the password.
+    var isPassword: Bool {
+        switch self {
+        case .passwordReset, .passwordChanged, .passwordResetByAdministrator, .unlocked: true
+        default: false
         }
     }
 
@@ -43,7 +75,7 @@ enum NoticeEvent: Sendable, Hashable {
 
     var subject: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade: Message("mail.changed.subject")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.subject")
         case .passwordReset, .passwordChanged, .passwordResetByAdministrator: Message("mail.password.subject")
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
@@ -53,7 +85,7 @@ enum NoticeEvent: Sendable, Hashable {
 
     var lead: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade: Message("mail.changed.lead")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.lead")
         case .passwordReset: Message("mail.password.reset")
         case .passwordChanged: Message("mail.password.changed")
         case .passwordResetByAdministrator: Message("mail.password.reset-by-administrator")

@@ -50,7 +50,8 @@ public final class BreachedList: Sendable {
     /// True when the password is on the list. Reads the file: call it off the event loop.
     public func contains(_ password: Secret) -> Bool {
         let wanted = Self.prefix(of: Array(Insecure.SHA1.hash(data: password.bytes)))
-        var low = 0, high = count
+        var low = 0
+        var high = count
         while low < high {
             let middle = (low + high) / 2
             var found: UInt64 = 0
@@ -94,7 +95,10 @@ public final class BreachedList: Sendable {
         var line: UnsafeMutablePointer<CChar>?
         var room = 0
         defer { free(line) }
-        var number = 0, count = 0, sorted = true, last: UInt64 = 0
+        var number = 0
+        var count = 0
+        var sorted = true
+        var last: UInt64 = 0
         var bad: [Int] = []
         while bad.count < 20 {
             let length = getline(&line, &room, input)

@@ -54,14 +54,11 @@ struct PasswordDoor: Sendable {
 
     /// What is wrong with a new password; empty when it may be used.
     func problems(_ password: Secret, for record: PersonRecord, policy: PasswordPolicy, isReset: Bool) async throws -> [PasswordProblem] {
-        let rules = PasswordRules(
-            profile: policy.profile, minimumLength: policy.minimumLength, minimumStrength: policy.profile == .nist ? 2 : nil)
         let names = [record.name, record.displayName, instance.config.organisation.name]
             .flatMap { $0.split(whereSeparator: { " @._-".contains($0) }).map(String.init) + [$0] }
-        let checkLast = !policy.reuseLast && !(policy.profile == .entra && isReset)
-        let same = checkLast ? try await isRight(password, for: record) : false
+        let same = policy.refusesLast(isReset: isReset) ? try await isRight(password, for: record) : false
         return PasswordFacts(
-            password: password, rules: rules, names: names, banned: policy.bannedWords,
+            password: password, rules: policy.rules, names: names, banned: policy.bannedWords,
             isBreached: instance.breached?.contains(password) ?? false, sameAsLast: same,
             strengthScore: Strength(of: password, words: names + policy.bannedWords).score
         ).problems

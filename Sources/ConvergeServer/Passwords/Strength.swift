@@ -26,7 +26,7 @@ public struct Strength: Hashable, Sendable {
         }
         let characters = text.map { CChar(bitPattern: $0) } + [0]
         let copies = words.filter { !$0.isEmpty && !$0.utf8.contains(0) }.map { strdup($0) }
-        defer { copies.forEach { free($0) } }
+        defer { for copy in copies { free(copy) } }
         var dictionary = copies.map { UnsafePointer<CChar>($0) } + [nil]
         bits = dictionary.withUnsafeMutableBufferPointer { ZxcvbnMatch(characters, $0.baseAddress, nil) }
     }

@@ -129,6 +129,11 @@ public struct AuditStore: Sendable {
         return try db.rows(query).map(record)
     }
 
+    /// One event about a person.
+    public func find(id: String, about person: PersonID, _ db: any Connection) throws -> AuditRecord? {
+        try db.row("SELECT * FROM audit WHERE id = \(id) AND organisation_id = \(organisation) AND person_id = \(person)").map(record)
+    }
+
     private func record(_ row: Row) throws -> AuditRecord {
         let actor: AuditActor =
             switch try row.text("actor_kind") {

@@ -83,6 +83,16 @@ public struct CredentialStore: Sendable {
         try db.execute("DELETE FROM access_pass WHERE credential_id = \(id)")
     }
 
+    /// What a credential became: itself, or whatever replaced it since.
+    public func successor(of id: CredentialID, of person: PersonID, _ db: any Connection) throws -> CredentialRecord? {
+        var id = id, seen: Set<CredentialID> = []
+        while seen.insert(id).inserted,
+            let row = try db.row("SELECT replaced_by FROM credential WHERE id = \(id) AND person_id = \(person) AND state = 'retired'"),
+            let next = try row.optionalID("replaced_by", as: CredentialSubject.self)
+        { id = next }
+        return try find(id, of: person, db)
+    }
+
     /// Suspends a credential until another proof.
     public func suspend(_ id: CredentialID, at now: Moment, _ db: any Connection) throws -> Bool {
         try db.execute(

@@ -97,7 +97,8 @@ public struct KeyRing: Sendable {
             file.keys.keys.allSatisfy({ !$0.isEmpty && !$0.contains(".") })
         else { throw KeyRingError.unreadable(path: path, reason: "a key is missing, has a wrong length or a wrong name") }
         return KeyRing(
-            active: file.active, keys: file.keys.mapValues { Secret(bytes: Array($0)) }, hash: Secret(bytes: Array(file.hash)), world: world)
+            active: file.active, keys: file.keys.mapValues { Secret(bytes: Array($0)) }, hash: Secret(bytes: Array(file.hash)), world: world
+        )
     }
 
     /// Writes the ring with mode 0600, whole or not at all.

@@ -41,7 +41,8 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
 
     /// The text with `$1`, `$2` … in the order of `bindings`; every placeholder occurs once.
     public var text: String {
-        var result = "", number = 0
+        var result = ""
+        var number = 0
         for part in parts {
             switch part {
             case .raw(let text): result += text

@@ -100,6 +100,15 @@ public struct SessionStore: Sendable {
             """)
     }
 
+    /// How many browsers need not repeat the second step now.
+    public func remembered(of person: Person, now: Moment, _ db: any Connection) throws -> Int {
+        try db.row(
+            """
+            SELECT COUNT(*) AS n FROM browser WHERE person_id = \(person.id) AND remembered_until_ms > \(now)
+                AND epoch = \(person.sessionEpoch)
+            """)?.int("n") ?? 0
+    }
+
     /// Every browser of a person asks for the second step again.
     public func forgetRemembered(of person: PersonID, _ db: any Connection) throws {
         try db.execute("UPDATE browser SET remembered_until_ms = NULL WHERE person_id = \(person)")

@@ -67,7 +67,10 @@ struct StatementSplitter {
     private mutating func skipDollarQuoted() {
         var end = position + 1
         while end < bytes.count, Self.isWord(bytes[end]) { end += 1 }
-        guard end < bytes.count, bytes[end] == UInt8(ascii: "$") else { return position += 1 }
+        guard end < bytes.count, bytes[end] == UInt8(ascii: "$") else {
+            position += 1
+            return
+        }
         let tag = Array(bytes[position...end])
         position = end + 1
         while position < bytes.count, !bytes[position...].starts(with: tag) { position += 1 }

@@ -13,7 +13,7 @@ struct Registrar {
     func refusalToAdd(_ kind: MethodKind, replacing: CredentialID?) -> Refusal? {
         let traits = MethodRegistry.traits(of: kind)
         let held = dossier.credentials.map(\.credential).filter {
-            $0.traits.limitGroup == traits.limitGroup && $0.id != replacing && $0.state != .unconfirmed
+            $0.traits.limitGroup == traits.limitGroup && $0.id != replacing && $0.state == .active
         }
         guard held.count >= traits.limit else { return nil }
         return Refusal(.limitReached, count: traits.limit)
@@ -52,7 +52,8 @@ struct Registrar {
         }
         guard let new = step.finished else {
             if let refusal = step.refusal, refusal.code == .codeWrong || refusal.code == .codeTooMany {
-                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
+                try ledger.note(
+                    .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
             }
             return .waiting(step.state, step.prompt, step.refusal)
         }
@@ -74,15 +75,17 @@ struct Registrar {
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
         let channel = instance.credentials.channelKey(new.channelSource), now = dossier.now
         let use: CredentialUse
-        if let confirms = new.confirms, let known = dossier.credential(confirms), known.credential.channel == channel {
-            try instance.credentials.confirm(confirms, by: new.verifiedBy, at: now, db)
-            use = CredentialUse(credential: confirms, capability: new.verifiedBy)
+        if let known = known(new, channel) {
+            try instance.credentials.confirm(known, by: new.verifiedBy, at: now, db)
+            use = CredentialUse(credential: known, capability: new.verifiedBy)
         } else {
             use = try insert(new, channel: channel, firstWizard: firstWizard)
         }
         let traits = MethodRegistry.traits(of: new.method)
         if traits.canProve { try instance.people.noteHeld(dossier.person.id, at: now, canSignIn: traits.canSignIn, db) }
-        let detail = ["method": new.method.rawValue, "capability": new.verifiedBy.rawValue, "hint": new.hint]
+        let detail = [
+            "method": new.method.rawValue, "capability": new.verifiedBy.rawValue, "hint": new.hint, "credential": use.credential.text,
+        ]
         try ledger.note(new.replaces == nil ? .registered : .updated, dossier.record, details: detail)
         // What one and the same wizard registered is not told of the next; a number that the directory knew, or the one that
         // is replaced now, is: its owner may be somebody else than the person at the keyboard.
@@ -91,6 +94,14 @@ struct Registrar {
             new.replaces == nil ? .methodAdded(new.method) : .methodChanged(new.method), dossier, credential: use.credential,
             except: Set(wizard).union([use.credential]), gone: Set([new.replaces].compactMap { $0 }))
         return use
+    }
+
+    /// The unconfirmed credential whose value this is: asked to be confirmed, or typed anew by its owner.
+    private func known(_ new: NewCredential, _ channel: String) -> CredentialID? {
+        guard new.replaces == nil else { return nil }
+        return dossier.credentials.map(\.credential).first {
+            $0.method == new.method && $0.channel == channel && ($0.id == new.confirms || $0.state == .unconfirmed)
+        }?.id
     }
 
     private func insert(_ new: NewCredential, channel: String, firstWizard: Bool) throws -> CredentialUse {
@@ -121,7 +132,7 @@ struct Registrar {
         try instance.credentials.insert(credential, of: dossier.person.id, content: CredentialContent(), hint: "", db)
         try instance.credentials.insertRecoveryCodes(
             codes.map { RecoveryCodes.hash($0.canonical.text, context) }, of: id, db)
-        try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue])
+        try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue, "credential": id.text])
         return codes.map { $0.shown(.recoveryCode) }
     }
 }

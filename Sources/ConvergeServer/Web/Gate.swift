@@ -7,7 +7,6 @@ import Hummingbird
 struct Arrival: Sendable {
     let id: String
     let path: String
-    let isPost: Bool
     let query: Fields
     var form = Fields()
     let browserSecret: Secret
@@ -26,7 +25,7 @@ struct Arrival: Sendable {
         var parameters: [String: String] = [:]
         for (name, value) in context.parameters { parameters[String(name)] = String(value) }
         return AnonymousRequest(
-            id: id, path: path, isPost: isPost, parameters: parameters, query: query, form: form, browserHash: browserHash,
+            id: id, path: path, parameters: parameters, query: query, form: form, browserHash: browserHash,
             sessionSecret: sessionSecret, csrf: csrf, network: network, inTrustedNetwork: inTrustedNetwork, agent: agent, now: now,
             language: language)
     }
@@ -55,7 +54,7 @@ struct Gate: Sendable {
         let session = cookies[cookiePrefix].flatMap { $0.isEmpty ? nil : Secret($0) }
         let address = clientAddress(request, context)
         return Arrival(
-            id: id, path: request.uri.string, isPost: request.method == .post, query: Fields(FormText.parse(request.uri.query ?? "")), browserSecret: browser,
+            id: id, path: request.uri.string, query: Fields(FormText.parse(request.uri.query ?? "")), browserSecret: browser,
             isNewBrowser: known == nil, browserHash: instance.keyed(browser.text, "browser"), sessionSecret: session,
             csrf: instance.keyed((session ?? browser).text, "csrf"), network: address?.networkKey ?? "unknown",
             inTrustedNetwork: isTrusted(address), agent: String((request.headers[.userAgent] ?? "").prefix(300)),

@@ -25,8 +25,6 @@ struct Fields: Sendable {
 struct AnonymousRequest: Sendable {
     let id: String
     let path: String
-    /// A form was sent: coming back later means coming back to a page, not to this address.
-    let isPost: Bool
     let parameters: [String: String]
     let query: Fields
     let form: Fields

@@ -18,7 +18,7 @@ extension Instance {
             let dossier = try self.dossier(record, knownBrowser: true, now: request.now, db)
             return SignedInRequest(request: request, session: session, dossier: dossier)
         }
-        guard let found else { return .redirect("/sign-in?return=" + PercentEncoding.encode(request.isPost ? "/" : request.path)) }
+        guard let found else { return .redirect("/sign-in?return=" + PercentEncoding.encode(request.path)) }
         try await touch(found.session, policy: found.dossier.policy.session, now: request.now)
         var reply = try await run(found)
         reply.person = Visit.Person(displayName: found.person.displayName, isAdministrator: found.person.person.isAdministrator)
@@ -42,11 +42,15 @@ extension Instance {
     ) async throws -> Reply {
         let dossier = signedIn.dossier, now = signedIn.request.now
         let isFresh = signedIn.session.hasFreshProof(policy: dossier.policy, now: now)
-        let nothingToProve = dossier.person.firstHeldAt == nil && guardIsMet(signedIn)
-        guard isFresh || nothingToProve else {
-            return .redirect("/prove?return=" + PercentEncoding.encode(signedIn.request.isPost ? "/security-info" : signedIn.request.path))
+        guard isFresh || hasNothingToProve(signedIn) else {
+            return .redirect("/prove?return=" + PercentEncoding.encode(signedIn.request.path))
         }
         return try await run(RecentlyVerifiedRequest(signedIn: signedIn))
+    }
+
+    /// Never held anything, and the organisation's guard lets the first registration begin without a proof.
+    func hasNothingToProve(_ signedIn: SignedInRequest) -> Bool {
+        signedIn.dossier.person.firstHeldAt == nil && guardIsMet(signedIn)
     }
 
     private func guardIsMet(_ signedIn: SignedInRequest) -> Bool {
@@ -80,24 +84,5 @@ extension SessionRecord {
     /// Whether the latest proof is younger than the policy's minutes.
     func hasFreshProof(policy: ResolvedPolicy, now: Moment) -> Bool {
         latestProof.map { now < $0 + .minutes(policy.session.freshMinutes) } ?? false
-    }
-}
-
-extension Instance {
-    /// Replaces a session by one with another proof: a new secret, the old one revoked.
-    func renewSession(
-        _ session: SessionRecord, _ dossier: Dossier, adding proof: Proof?, _ request: AnonymousRequest, _ db: any Connection
-    ) throws -> Secret {
-        var amr = session.amr
-        if let proof {
-            let value = AuthenticationReference.value(of: proof.use.capability)
-            if !amr.contains(value) { amr.append(value) }
-            if amr.contains("pwd"), !amr.contains("mfa") { amr.append("mfa") }
-        }
-        try sessions.revoke(session.id, now: request.now, db)
-        let absolute = session.createdAt + .hours(dossier.policy.session.absoluteHours)
-        return try openSession(
-            dossier.person, amr: amr, proofs: session.proofs + (proof.map { [$0] } ?? []), endsAt: min(session.endsAt, absolute),
-            policy: dossier.policy.session, request, db)
     }
 }

@@ -66,7 +66,8 @@ import Testing
     @Test(arguments: [
         ("listen: { port: 65536 }", "listen.port"), ("listen: { port: x }", "listen.port"), ("mail: { security: maybe }", "mail.security"),
         ("organisation: { zone: Mars/Base }", "organisation.zone"), ("organisation: { accent: red }", "organisation.accent"),
-        ("organisation: { country: XX }", "organisation.country"), ("organisation: { helpdeskURL: 'javascript:x' }", "organisation.helpdeskURL"),
+        ("organisation: { country: XX }", "organisation.country"),
+        ("organisation: { helpdeskURL: 'javascript:x' }", "organisation.helpdeskURL"),
         ("trustedProxies: [10.0.0.0/33]", "trustedProxies"), ("text: { allowedCountries: [ZZ] }", "text.allowedCountries"),
         ("mail: { host: h }", "mail.from"), ("publicURL: https://x/path", "publicURL"), ("publicURL: ftp://x", "publicURL"),
         ("", "organisation.name is required"), ("", "publicURL is required"), ("passwords: { workers: 0 }", "passwords.workers"),

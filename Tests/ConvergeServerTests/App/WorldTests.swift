@@ -9,7 +9,10 @@ import Testing
         let ids = (0..<500).map { _ in (world.newID() as PersonID).text }
         #expect(Set(ids).count == 500)
         #expect(ids.allSatisfy { $0.count == 22 && $0.first != "-" && $0.first != "_" })
-        #expect(ids.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 95 } })
+        #expect(
+            ids.allSatisfy {
+                $0.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 95 }
+            })
     }
 
     @Test func `random bytes come in the number asked for`() {

@@ -15,7 +15,7 @@ import Testing
 
     @Test func `a request arrives with its method, headers and body, and the answer comes back whole`() async throws {
         let http = OutgoingHTTP(curl: curl)
-        try await serve(WebConversation.answer("201 Created", headers: ["X-Key: a: b", "Set-Cookie: s=1"], body: "{}")) { (url: String, heard: Heard) async throws -> Void in
+        try await serve(WebConversation.answer("201 Created", headers: ["X-Key: a: b", "Set-Cookie: s=1"], body: "{}")) { url, heard in
             let answer = try await http.send(.init("POST", url + "/send?x=1", headers: [.init("X-Mine", "m")], body: Array("hello".utf8)))
             #expect(answer.status == 201 && answer.text == "{}")
             #expect(answer.header("x-key") == "a: b")
@@ -30,9 +30,11 @@ import Testing
     }
 
     @Test func `an empty body is sent as empty`() async throws {
-        try await serve(WebConversation.answer("204 No Content")) { (url: String, heard: Heard) async throws -> Void in
-            #expect(try await OutgoingHTTP(curl: curl).send(.init("POST", url)).status == 204)
-            #expect(try #require(heard.all.first).lowercased().contains("content-length: 0\r\n"))
+        try await serve(WebConversation.answer("204 No Content")) { url, heard in
+            let answer = try await OutgoingHTTP(curl: curl).send(.init("POST", url))
+            #expect(answer.status == 204)
+            let request = try #require(heard.all.first)
+            #expect(request.lowercased().contains("content-length: 0\r\n"))
         }
         try await curl.close()
     }
@@ -41,8 +43,9 @@ import Testing
         let heard = Heard()
         let target = try await LoopbackServer { WebConversation(heard: heard, answer: WebConversation.answer("200 OK")) }
         let location = "Location: http://127.0.0.1:\(target.port)/"
-        try await serve(WebConversation.answer("302 Found", headers: [location])) { (url: String, _: Heard) async throws -> Void in
-            #expect(try await OutgoingHTTP(curl: curl).send(.init("GET", url)).status == 302)
+        try await serve(WebConversation.answer("302 Found", headers: [location])) { url, _ in
+            let answer = try await OutgoingHTTP(curl: curl).send(.init("GET", url))
+            #expect(answer.status == 302)
         }
         #expect(heard.all.isEmpty)
         try await target.close()
@@ -51,11 +54,11 @@ import Testing
 
     @Test func `an answer at the limit is taken and one byte more is not`() async throws {
         let http = OutgoingHTTP(curl: curl, settings: .init(answerLimit: 1000))
-        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1000))) { (url: String, _: Heard) async throws -> Void in
+        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1000))) { url, _ in
             let answer = try await http.send(.init("GET", url))
             #expect(answer.body.count == 1000)
         }
-        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1001))) { (url: String, _: Heard) async throws -> Void in
+        try await serve(WebConversation.answer("200 OK", body: String(repeating: "x", count: 1001))) { url, _ in
             await #expect(throws: OutgoingHTTP.Failure.tooLarge) { try await http.send(.init("GET", url)) }
         }
         try await curl.close()
@@ -63,7 +66,7 @@ import Testing
 
     @Test func `silence ends in a time-out`() async throws {
         let http = OutgoingHTTP(curl: curl, settings: .init(connectSeconds: 1, totalSeconds: 1))
-        try await serve("") { (url: String, _: Heard) async throws -> Void in
+        try await serve("") { url, _ in
             await #expect(throws: OutgoingHTTP.Failure.timeout) { try await http.send(.init("GET", url)) }
         }
         try await curl.close()
@@ -83,10 +86,12 @@ import Testing
     private let number = PhoneNumber(e164: "+447700900184")!
 
     private func send(_ answer: String, seconds: Int = 20) async throws -> (outcome: DeliveryOutcome, heard: [String]) {
-        let heard = Heard(), curl = Curl(threads: 1)
+        let heard = Heard()
+        let curl = Curl(threads: 1)
         let server = try await LoopbackServer { WebConversation(heard: heard, answer: answer) }
         let gateway = TextGateway(
-            settings: .init(url: "http://127.0.0.1:\(server.port)/sms", authorization: Secret("Bearer t"), toField: "recipient", textField: "body"),
+            settings: .init(
+                url: "http://127.0.0.1:\(server.port)/sms", authorization: Secret("Bearer t"), toField: "recipient", textField: "body"),
             http: OutgoingHTTP(curl: curl, settings: .init(totalSeconds: seconds)))
         let outcome = await gateway.send("Your code is 123456 – “ok”", to: number, idempotencyKey: "k1")
         try await server.close()
@@ -104,14 +109,18 @@ import Testing
         #expect(fields == ["recipient": "+447700900184", "body": "Your code is 123456 – “ok”", "idempotencyKey": "k1"])
     }
 
-    @Test(arguments: [("200 OK", 0), ("400 Bad", 2), ("404 No", 2), ("422 No", 2), ("429 Slow", 1), ("408 Late", 1), ("401 Who", 1), ("302 Over", 1), ("500 Oh", 1), ("503 No", 1)])
+    @Test(arguments: [
+        ("200 OK", 0), ("400 Bad", 2), ("404 No", 2), ("422 No", 2), ("429 Slow", 1), ("408 Late", 1), ("401 Who", 1), ("302 Over", 1),
+        ("500 Oh", 1), ("503 No", 1),
+    ])
     func `a status is judged by whether another try could help`(status: String, verdict: Int) async throws {
         let outcome = try await send(WebConversation.answer(status)).outcome
-        let found = switch outcome {
-        case .accepted: 0
-        case .tryLater: 1
-        case .refusedPermanently: 2
-        }
+        let found =
+            switch outcome {
+            case .accepted: 0
+            case .tryLater: 1
+            case .refusedPermanently: 2
+            }
         #expect(found == verdict)
         #expect(!"\(outcome)".contains("447700"))
     }

@@ -38,7 +38,9 @@ import Testing
         try await hasher.close()
     }
 
-    @Test(arguments: ["", "x", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$AAAA", "$2b$12$abcdefghijklmnopqrstuv", String(repeating: "a", count: 500)])
+    @Test(arguments: [
+        "", "x", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$AAAA", "$2b$12$abcdefghijklmnopqrstuv", String(repeating: "a", count: 500),
+    ])
     func `what is no hash verifies nothing and is to be replaced`(text: String) async throws {
         let hasher = try hasher()
         #expect(try await !hasher.verify(Secret("x"), against: text))
@@ -64,7 +66,8 @@ import Testing
         let hash = try await hasher.hash(Secret("x"))
         let clock = ContinuousClock()
         // Compared within one run, the best of five each: a hash of other cost would differ by far more than twice.
-        var real: [Duration] = [], dummy: [Duration] = []
+        var real: [Duration] = []
+        var dummy: [Duration] = []
         for _ in 0..<5 {
             real.append(try await clock.measure { _ = try await hasher.verify(Secret("y"), against: hash) })
             dummy.append(try await clock.measure { try await hasher.verifyDummy(Secret("y")) })
@@ -96,7 +99,10 @@ import Testing
     @Test func `a round of answers is one admission`() async throws {
         let hasher = try hasher(workers: 1, queue: 0)
         let hashes = try await hasher.hash(all: [Secret("a"), Secret("b"), Secret("c")])
-        #expect(try await hasher.verify(all: [(Secret("a"), hashes[0]), (Secret("x"), hashes[1]), (Secret("c"), hashes[2])]) == [true, false, true])
+        #expect(
+            try await hasher.verify(all: [(Secret("a"), hashes[0]), (Secret("x"), hashes[1]), (Secret("c"), hashes[2])]) == [
+                true, false, true,
+            ])
         try await hasher.close()
     }
 }

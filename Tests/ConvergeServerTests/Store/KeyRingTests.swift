@@ -85,7 +85,9 @@ import Testing
         _ = try KeyRing.open(path: path, createIfAbsent: false, production: false, world: .fixed())
     }
 
-    @Test(arguments: ["", "{}", #"{"active":"k2","hash":"\#(key)","keys":{"k1":"\#(key)"}}"#, #"{"active":"k1","hash":"AAAA","keys":{"k1":"\#(key)"}}"#])
+    @Test(arguments: [
+        "", "{}", #"{"active":"k2","hash":"\#(key)","keys":{"k1":"\#(key)"}}"#, #"{"active":"k1","hash":"AAAA","keys":{"k1":"\#(key)"}}"#,
+    ])
     func `a damaged ring is refused, not replaced`(text: String) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("keys.json", text)

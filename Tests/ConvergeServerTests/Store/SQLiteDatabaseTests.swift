@@ -28,7 +28,8 @@ import Testing
         let database = try await database()
         let id = PersonID("p1")
         try await database.write {
-            try $0.execute("INSERT INTO person VALUES (\(id), \("Ada"), \(Int64.max), \(true), \([UInt8(0), 255])), ('p2', NULL, NULL, FALSE, NULL)")
+            try $0.execute(
+                "INSERT INTO person VALUES (\(id), \("Ada"), \(Int64.max), \(true), \([UInt8(0), 255])), ('p2', NULL, NULL, FALSE, NULL)")
         }
         let rows = try await database.read { try $0.rows("SELECT * FROM person ORDER BY id") }
         #expect(try rows[0].id("id", as: PersonSubject.self) == id)

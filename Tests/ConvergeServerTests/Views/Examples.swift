@@ -59,7 +59,7 @@ struct Example: Sendable, CustomTestStringConvertible {
     static let otherWays = Choices(
         [
             Choice(
-                .use("text"), hint: CodeSent.numberEnding("84").words, icon: "text", .button(name: "use", value: "c2.text")),
+                .use("text"), hint: CodeSent.numberEnding("84").label, icon: "text", .button(name: "use", value: "c2.text")),
             Choice(.use("recoveryCode"), icon: "codes", .button(name: "use", value: "c3.recoveryCode")),
             Choice(.use("temporaryAccessPass"), icon: "pass", .button(name: "use", value: "pass")),
             OtherWaysPage.none("/flows/q7Tn2/cannot"),

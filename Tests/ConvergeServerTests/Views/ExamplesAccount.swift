@@ -18,9 +18,11 @@ extension Example {
             "reset-choose-second",
             ResetChoosePage(
                 form: flow, gate: 2, gates: 2,
-                choices: [Radio(value: "text", title: .use("text"), hint: CodeSent.numberEnding("84").words, isChosen: true)],
+                choices: [Radio(value: "text", title: .use("text"), hint: CodeSent.numberEnding("84").label, isChosen: true)],
                 notice: .proofs(done: 1, of: 2), cannot: .post(flow))),
-        Example("reset-contact", ResetContactPage(contact: .phone(PhoneInput(countries: countries, region: "GB")), form: flow, another: .post(flow))),
+        Example(
+            "reset-contact",
+            ResetContactPage(contact: .phone(PhoneInput(countries: countries, region: "GB")), form: flow, another: .post(flow))),
         Example(
             "reset-contact-email",
             ResetContactPage(contact: .email("ada"), form: flow, errors: [FieldError("email", Refusal(.emailWrong))], another: .post(flow))),
@@ -62,7 +64,8 @@ extension Example {
 
     static let securityInfo = [
         Example("security-info", securityInfoPage, person: ada),
-        Example("security-info-empty", SecurityInfoPage(rows: [], add: .link("/security-info/add"), notice: .deleted("totpApp")), person: ada),
+        Example(
+            "security-info-empty", SecurityInfoPage(rows: [], add: .link("/security-info/add"), notice: .deleted("totpApp")), person: ada),
         Example(
             "add-method",
             AddMethodPage(
@@ -150,7 +153,8 @@ extension Example {
     static let portal = [
         Example(
             "home",
-            HomePage(firstName: "Ada", hints: [Help(icon: "codes", title: Message("security.codes.get"), href: "/security-info/recovery-codes")]),
+            HomePage(
+                firstName: "Ada", hints: [Help(icon: "codes", title: Message("security.codes.get"), href: "/security-info/recovery-codes")]),
             person: ada),
         Example(
             "profile",
@@ -165,12 +169,15 @@ extension Example {
         Example("setup", SetupPage(rule: rules[0])),
         Example(
             "setup-error",
-            SetupPage(name: "admin", rule: rules[0], errors: [FieldError("code", Refusal(.setupCodeWrong)), FieldError("name", Refusal(.nameTaken))])),
+            SetupPage(
+                name: "admin", rule: rules[0],
+                errors: [FieldError("code", Refusal(.setupCodeWrong)), FieldError("name", Refusal(.nameTaken))])),
     ]
 
     static let activityPage = ActivityPage(
         events: [
-            .init(icon: "laptop", title: .event("signed-in"), badges: [.thisBrowser], detail: "Firefox on Linux, Leeds", at: ago(.hours(5))),
+            .init(
+                icon: "laptop", title: .event("signed-in"), badges: [.thisBrowser], detail: "Firefox on Linux, Leeds", at: ago(.hours(5))),
             .init(
                 icon: "danger", title: .event("sign-in-refused"), detail: "Chrome on Windows, Porto", at: ago(.hours(15)),
                 notMe: "/activity/a1/not-me"),

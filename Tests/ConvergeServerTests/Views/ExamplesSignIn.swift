@@ -37,7 +37,9 @@ extension Example {
             "challenge-not-now",
             CodePage(ask: .app, form: flow, notNow: Form("/flows/q7Tn2/later", flow: "q7Tn2"), notNowUntil: now + .days(11), who: who)),
         Example("bridge", CodePage(ask: .text, form: flow, lead: CodePage.bridge("mobilePhone"), who: who)),
-        Example("before-change", CodePage(ask: .app, form: flow, lead: CodePage.beforeChange, crumb: .back(Message("layout.nav.security"), "/security-info"))),
+        Example(
+            "before-change",
+            CodePage(ask: .app, form: flow, lead: CodePage.beforeChange, crumb: .back(Message("layout.nav.security"), "/security-info"))),
         Example("send", SendPage(channel: .text, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
         Example("send-mail", SendPage(channel: .mail, to: .maskedAddress("a…@h…"), form: flow, who: who)),
         Example("other-ways", OtherWaysPage(choices: otherWays, who: who)),
@@ -60,7 +62,9 @@ extension Example {
                 ],
                 helps: [DeadEndPage.askForPass, DeadEndPage.fromTheOffice], who: who)),
         Example("dead-end-unsatisfiable", DeadEndPage(kind: DeadEndPage.Kind(.policyUnsatisfiable), caseCode: "7K3QX9")),
-        Example("dead-end-guarded", DeadEndPage(kind: DeadEndPage.Kind(.registrationGuarded), caseCode: "7K3QX9", helps: [DeadEndPage.askForPass])),
+        Example(
+            "dead-end-guarded",
+            DeadEndPage(kind: DeadEndPage.Kind(.registrationGuarded), caseCode: "7K3QX9", helps: [DeadEndPage.askForPass])),
         Example("dead-end-stranded", DeadEndPage(kind: DeadEndPage.Kind(.stranded), caseCode: "7K3QX9")),
         Example("dead-end-blocked", DeadEndPage(kind: .blocked, caseCode: "7K3QX9")),
         Example("dead-end-cannot", DeadEndPage(kind: .cannot, caseCode: "7K3QX9", others: otherWays)),
@@ -129,7 +133,8 @@ extension Example {
                 ask: .text, form: flow, lead: CodePage.sent(.number("+44 7700 900184"), at: now, until: now + .minutes(5)),
                 errors: [FieldError("code", Refusal(.codeWrong, count: 3))], sendAgain: flow,
                 progress: Progress(steps: steps, current: 2), ways: [.changeNumber(.post(flow))])),
-        Example("wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
+        Example(
+            "wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
         Example(
             "wizard-email-error",
             WizardEmailPage(form: flow, address: "ada@harbourvale.example", errors: [FieldError("email", Refusal(.emailOwnDomain))])),
@@ -153,7 +158,8 @@ extension Example {
         Example(
             "review",
             ReviewPage(
-                who: who, days: 180, last: ago(.days(181)), rows: [appRow, phoneRow, emailRow], form: flow, change: .link("/security-info"))),
+                who: who, days: 180, last: ago(.days(181)), rows: [appRow, phoneRow, emailRow], form: flow, change: .link("/security-info"))
+        ),
         Example("review-first", ReviewPage(who: who, rows: [phoneRow], form: flow, change: .post(flow))),
     ]
 

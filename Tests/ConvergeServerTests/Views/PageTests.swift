@@ -122,9 +122,12 @@ import Testing
     @Test func dataIsEscaped() throws {
         let evil = "<script>alert('\"&')</script>"
         let page = CodePage(
-            ask: .app, form: Form("/x?\"><b>", hidden: ["a\"": evil]), lead: Message("code.lead.sent", [
-                "to": .text(evil), "at": .text(evil), "until": .text(evil),
-            ]), who: Who(name: evil))
+            ask: .app, form: Form("/x?\"><b>", hidden: ["a\"": evil]),
+            lead: Message(
+                "code.lead.sent",
+                [
+                    "to": .text(evil), "at": .text(evil), "until": .text(evil),
+                ]), who: Who(name: evil))
         let html = Example("evil", page).html()
         #expect(!html.contains("<script>alert"))
         let parsed = try HTMLDocument(html)

@@ -3,7 +3,8 @@ import Foundation
 import Testing
 
 @Suite struct QRCodeTests {
-    private let uri = "otpauth://totp/Example%20Org:ada@example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Org&digits=6&period=30"
+    private let uri =
+        "otpauth://totp/Example%20Org:ada@example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Org&digits=6&period=30"
 
     @Test func `a reader decodes the picture drawn from the SVG path`() throws {
         let svg = try QRCode(uri).svg(label: "Set-up code")
@@ -11,7 +12,8 @@ import Testing
         let picture = try draw(svg)
         let file = folder.path + "/code.pgm"
         try picture.write(to: URL(fileURLWithPath: file))
-        let process = Process(), output = Pipe()
+        let process = Process()
+        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/zbarimg")
         process.arguments = ["--quiet", "--raw", file]
         process.standardOutput = output
@@ -44,7 +46,9 @@ import Testing
         let size = try #require(Int(box.1))
         var pixels = [UInt8](repeating: 255, count: size * size * scale * scale)
         for run in svg.matches(of: /M(\d+) (\d+)h(\d+)v1h-\d+z/) {
-            let x = Int(run.1)!, y = Int(run.2)!, length = Int(run.3)!
+            let x = Int(run.1)!
+            let y = Int(run.2)!
+            let length = Int(run.3)!
             for row in y * scale..<(y + 1) * scale {
                 for column in x * scale..<(x + length) * scale { pixels[row * size * scale + column] = 0 }
             }

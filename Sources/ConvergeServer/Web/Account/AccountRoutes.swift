@@ -1,110 +1,120 @@
 import ConvergeCore
 import HTTPTypes
 
-/// The person's own pages: applications, profile, password, recent activity, signing out everywhere.
+/// The person's own pages beside security info: applications, profile, password, activity.
 enum AccountRoutes {
     static let routes: [Route] = [
-        .signedIn(.get, "/") { signedIn, _ in .page(HomePage(firstName: signedIn.person.shortName)) },
+        .signedIn(.get, "/", home),
         .signedIn(.get, "/profile", profile),
-        .recentlyVerified(.get, "/password") { verified, _ in .page(passwordPage(verified.dossier, errors: [])) },
-        .recentlyVerified(.post, "/password", changePassword),
-        .signedIn(.get, "/activity", activity),
-        .signedIn(.get, "/sign-out-everywhere") { _, _ in .page(SignOutEverywherePage(form: Form("/sign-out-everywhere"))) },
-        .signedIn(.post, "/sign-out-everywhere", signOutEverywhere),
+        .signedIn(.get, "/profile/forget-browsers") { _, _ in .redirect("/profile") },
+        .signedIn(.post, "/profile/forget-browsers", forgetBrowsers),
+        .recentlyVerified(.get, "/password") { verified, _ in OwnPassword.page(verified.dossier) },
+        .recentlyVerified(.post, "/password", OwnPassword.run),
+        .signedIn(.get, "/activity") { signedIn, instance in try await OwnActivity(signedIn, instance).page() },
+        .recentlyVerified(.get, "/activity/not-me/:event") { verified, instance in
+            try await OwnActivity(verified.signedIn, instance).ask(verified.request.parameters["event"] ?? "")
+        },
+        .recentlyVerified(.post, "/activity/not-me/:event") { verified, instance in
+            try await OwnActivity(verified.signedIn, instance).report(verified.request.parameters["event"] ?? "")
+        },
     ]
 
+    private static func home(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
+        let dossier = signedIn.dossier, standing = dossier.standing
+        var hints: [Help] = []
+        if !standing.ownRequirements.isEmpty {
+            hints.append(
+                Help(
+                    icon: "shield", title: Message("home.hint.wanting"), href: "/security-info", hint: Message("home.hint.wanting-text")))
+        } else if standing.credentials.contains(where: { $0.state == .unconfirmed && standing.wouldServe($0) }) {
+            hints.append(
+                Help(
+                    icon: "people", title: Message("home.hint.unconfirmed"), href: "/security-info",
+                    hint: Message("home.hint.unconfirmed-text")))
+        }
+        if NewRecoveryCodes.mayMake(dossier), (NewRecoveryCodes.left(dossier) ?? 0) == 0 {
+            hints.append(
+                Help(icon: "codes", title: Message("home.hint.codes"), href: "/security-info/codes", hint: Message("home.hint.codes-text")))
+        }
+        return .page(HomePage(firstName: signedIn.person.shortName, hints: hints, notice: SavedNotice.notice(signedIn.request)))
+    }
+
     private static func profile(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
-        let record = signedIn.person
-        return .page(
-            ProfilePage(
-                displayName: record.displayName, userName: record.name, email: nil, passwordSet: record.passwordSetAt,
-                canChangePassword: record.passwordHash != nil,
-                notice: signedIn.request.query["saved"] == "password" ? .passwordChanged : nil))
-    }
-
-    // MARK: password
-
-    private static func passwordPage(_ dossier: Dossier, errors: [FieldError]) -> NewPasswordPage {
-        NewPasswordPage(
-            kind: .voluntary, form: Form("/password"), username: dossier.record.name,
-            rules: PasswordChange.rules(dossier.policy.password), errors: errors, asksCurrent: true)
-    }
-
-    private static func changePassword(_ verified: RecentlyVerifiedRequest, _ instance: Instance) async throws -> Reply {
-        let dossier = verified.dossier, request = verified.request
-        // The current password is a guess like any other: counted, and compared in the one place for it.
-        let current = try await PasswordDoor(instance: instance).compare(
-            name: dossier.record.name, password: Secret(request.form["current"]), request)
-        if case .refused(let refusal) = current {
-            let shown = refusal.code == .signInLocked ? refusal : Refusal(.passwordCurrentWrong)
-            return .page(passwordPage(dossier, errors: [FieldError("current", shown)]), status: 422)
+        let record = signedIn.person, now = signedIn.request.now
+        let remembered = try await instance.database.read { db in
+            try instance.sessions.remembered(of: record.person, now: now, db)
         }
-        switch try await PasswordChange.check(request.form, for: dossier.record, policy: dossier.policy.password, isReset: false, instance) {
-        case .failure(let wrong):
-            return .page(passwordPage(dossier, errors: wrong.errors), status: 422)
-        case .success(let hash):
-            return try await instance.database.write { db in
-                let ledger = Ledger(instance, db, request: request)
-                try PasswordChange.commit(hash, for: dossier, isReset: false, keepFlow: nil, ledger: ledger)
-                guard let (fresh, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
-                var reply = Reply.redirect("/profile?saved=password")
-                reply.session = try instance.renewSession(verified.session, fresh, adding: nil, request, db)
-                return reply
-            }
-        }
+        var page = ProfilePage(displayName: record.displayName, userName: record.name, passwordSet: record.passwordSetAt)
+        page.canChangePassword = record.passwordHash != nil
+        page.remembered = remembered
+        page.forget = signedIn.dossier.policy.rememberBrowserDays > 0 || remembered > 0 ? .post(Form("/profile/forget-browsers")) : nil
+        page.signOutEverywhere = .link("/sign-out-everywhere")
+        page.notice = SavedNotice.notice(signedIn.request)
+        return .page(page)
     }
 
-    // MARK: sessions
-
-    private static func signOutEverywhere(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
-        let id = signedIn.dossier.person.id
+    /// All of them at once: nobody remembers which browser was which.
+    private static func forgetBrowsers(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
         try await instance.database.write { db in
-            try instance.people.raiseEpoch(id, db)
-            try instance.sessions.forgetRemembered(of: id, db)
-            try instance.flows.closeAll(of: id, now: signedIn.request.now, db)
-            try Ledger(instance, db, request: signedIn.request).note(.sessionsRevoked, signedIn.person)
+            try instance.sessions.forgetRemembered(of: signedIn.dossier.person.id, db)
+            try Ledger(instance, db, request: signedIn.request).note(
+                .sessionsRevoked, signedIn.person, details: ["what": "remembered browsers"])
         }
-        var reply = Reply.redirect("/signed-out")
-        reply.session = Secret("")
-        return reply
+        return .redirect(SavedNotice.forgotten.path("/profile"))
+    }
+}
+
+/// A new password by its owner's own wish: the old one and a fresh proof are asked for.
+enum OwnPassword {
+    static func page(_ dossier: Dossier, errors: [FieldError] = []) -> Reply {
+        guard dossier.record.passwordHash != nil else { return .redirect("/profile") }
+        let page = NewPasswordPage(
+            kind: .voluntary, form: Form("/password"), username: dossier.record.name, rules: PasswordChange.rules(dossier.policy.password),
+            errors: errors)
+        return .page(page, status: errors.isEmpty ? 200 : 422)
     }
 
-    // MARK: activity
-
-    private static func activity(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
-        var filter = AuditFilter(limit: 100)
-        filter.person = signedIn.dossier.person.id
-        filter.from = signedIn.request.now - .days(30)
-        let wanted = filter
-        let rows = try await instance.database.read { db in try instance.audit.find(wanted, db) }
-        return .page(ActivityPage(events: rows.compactMap { event($0, signedIn) }))
+    static func run(_ verified: RecentlyVerifiedRequest, _ instance: Instance) async throws -> Reply {
+        let request = verified.request, dossier = verified.dossier
+        let current = Secret(request.form["current"])
+        guard !current.bytes.isEmpty else { return page(dossier, errors: [FieldError("current", Refusal(.fieldEmpty))]) }
+        let record: PersonRecord
+        switch try await PasswordDoor(instance: instance).compare(name: dossier.record.name, password: current, request) {
+        case .right(let found, _) where found.id == dossier.person.id: record = found
+        case .right: throw Overtaken()
+        case .refused(let refusal):
+            let shown = refusal.code == .signInLocked ? refusal : Refusal(.passwordCurrentWrong)
+            try await instance.database.write { db in
+                try Ledger(instance, db, request: request).note(
+                    .changedPassword, dossier.record, success: false, reason: shown.code.rawValue)
+            }
+            return page(dossier, errors: [FieldError("current", shown)])
+        }
+        switch try await PasswordChange.check(request.form, for: record, policy: dossier.policy.password, isReset: false, instance) {
+        case .failure(let wrong):
+            return page(dossier, errors: wrong.errors)
+        case .success(let hash):
+            return try await commit(hash, over: record, verified, instance)
+        }
     }
 
-    private static func event(_ row: AuditRecord, _ signedIn: SignedInRequest) -> ActivityPage.Event? {
-        let kind = row.event.details["method"] ?? MethodKind.totpApp.rawValue
-        let (icon, title): (String, Message)
-        switch (row.event.activity, row.event.success) {
-        case (.signedIn, true): (icon, title) = ("laptop", .event("signed-in"))
-        case (.signInRefused, _), (.challengeAnswered, false): (icon, title) = ("danger", .event("sign-in-refused"))
-        case (.signedOut, true): (icon, title) = ("laptop", .event("signed-out"))
-        case (.sessionsRevoked, true): (icon, title) = ("laptop", .event("signed-out-everywhere"))
-        case (.registered, true) where kind == MethodKind.recoveryCodes.rawValue: (icon, title) = ("codes", .event("codes-made"))
-        case (.registered, true): (icon, title) = ("shield", .event("added", method: kind))
-        case (.updated, true): (icon, title) = ("shield", .event("changed", method: kind))
-        case (.deleted, true): (icon, title) = ("shield", .event("deleted", method: kind))
-        case (.changedDefault, true):
-            let capability = (row.event.details["default"] ?? "").split(separator: " ").first.map(String.init) ?? Capability.appCode.rawValue
-            (icon, title) = ("star", Message("event.default", ["method": .message(.asked(capability))]))
-        case (.reviewed, true): (icon, title) = ("check", .event("reviewed"))
-        case (.changedPassword, true): (icon, title) = ("lock", .event("password-changed"))
-        case (.resetPassword, true): (icon, title) = ("lock", .event("password-reset"))
-        case (.resetByAdmin, true): (icon, title) = ("lock", .event("password-reset-by-administrator"))
-        case (.unlocked, true): (icon, title) = ("lock", .event("unlocked"))
-        case (.passCreated, true): (icon, title) = ("pass", .event("pass-made"))
-        case (.reportedNotMe, true): (icon, title) = ("warning", .event("reported"))
-        default: return nil
+    /// Stores it; other sessions end, this one goes on under a new secret.
+    private static func commit(
+        _ hash: Secret, over record: PersonRecord, _ verified: RecentlyVerifiedRequest, _ instance: Instance
+    ) async throws -> Reply {
+        let request = verified.request
+        return try await instance.database.write { db in
+            let session = try instance.liveSession(verified.signedIn, db)
+            // Of two changes with the same old password one wins.
+            guard let (dossier, _) = try instance.dossier(record.id, request, db), dossier.record.passwordSetAt == record.passwordSetAt,
+                dossier.person.sessionEpoch == record.person.sessionEpoch
+            else { throw Overtaken() }
+            try PasswordChange.commit(
+                hash, for: dossier, isReset: false, keepFlow: nil, ledger: Ledger(instance, db, request: request))
+            guard let (after, _) = try instance.dossier(record.id, request, db) else { throw Overtaken() }
+            var reply = Reply.redirect(SavedNotice.password.path("/profile"))
+            reply.session = try instance.renewSession(session, after, request, db)
+            return reply
         }
-        let browser = row.event.agent.map(BrowserName.of) ?? ""
-        return ActivityPage.Event(icon: icon, title: title, detail: browser.isEmpty ? nil : browser, at: row.at)
     }
 }

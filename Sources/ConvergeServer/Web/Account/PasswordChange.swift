@@ -7,11 +7,16 @@ enum PasswordChange {
         let errors: [FieldError]
     }
 
-    /// The rules in words, the first beside the field.
-    static func rules(_ policy: PasswordPolicy) -> [Message] {
-        let rules = PasswordRules(
-            profile: policy.profile, minimumLength: policy.minimumLength, minimumStrength: policy.profile == .nist ? 2 : nil)
-        return rules.words.map { NewPasswordPage.rule($0.code, $0.arguments) }
+    /// The rules in words, the first beside the field. Only what is checked is said.
+    static func rules(_ policy: PasswordPolicy, isReset: Bool = false) -> [Message] {
+        policy.rules.words
+            .filter { $0 != .notTheLastOne || policy.refusesLast(isReset: isReset) }
+            .map { NewPasswordPage.rule($0.code, $0.arguments) }
+    }
+
+    /// What is wrong with a new password, at its field.
+    static func fieldErrors(_ problems: [PasswordProblem]) -> [FieldError] {
+        problems.map { NewPasswordPage.problem($0.code, $0.arguments) }
     }
 
     /// Checks two typed passwords and hashes them. Runs outside a transaction: hashing takes its time.
@@ -20,14 +25,15 @@ enum PasswordChange {
     static func check(
         _ form: Fields, for record: PersonRecord, policy: PasswordPolicy, isReset: Bool, _ instance: Instance
     ) async throws -> Result<Secret, Wrong> {
-        let new = Secret(form["new"])
-        guard !new.bytes.isEmpty else { return .failure(Wrong(errors: [FieldError("new", Refusal(.fieldEmpty))])) }
+        let new = Secret(form["new"]), again = Secret(form["again"])
+        let empty = [("new", new), ("again", again)].filter { $0.1.bytes.isEmpty }
+        guard empty.isEmpty else { return .failure(Wrong(errors: empty.map { FieldError($0.0, Refusal(.fieldEmpty)) })) }
         let door = PasswordDoor(instance: instance)
-        let problems = try await door.problems(new, for: record, policy: policy, isReset: isReset)
-        guard problems.isEmpty else {
-            return .failure(Wrong(errors: problems.map { NewPasswordPage.problem($0.code, $0.arguments) }))
+        var errors = fieldErrors(try await door.problems(new, for: record, policy: policy, isReset: isReset))
+        if PasswordText.normalised(new) != PasswordText.normalised(again) {
+            errors.append(FieldError("again", Refusal(.passwordsDiffer)))
         }
-        guard new == Secret(form["again"]) else { return .failure(Wrong(errors: [FieldError("again", Refusal(.passwordsDiffer))])) }
+        guard errors.isEmpty else { return .failure(Wrong(errors: errors)) }
         return .success(try await door.hash(new))
     }
 
@@ -35,6 +41,7 @@ enum PasswordChange {
     /// locks open, the person's contact points are told. Throws `Overtaken` when what the person holds changed meanwhile.
     ///
     /// - Parameters:
+    ///   - dossier: as it was when the password was checked, or as it is now.
     ///   - keepFlow: the conversation that goes on.
     ///   - proved: credentials that proved a reset; they are not told.
     static func commit(
@@ -58,4 +65,14 @@ enum PasswordChange {
     static func unlock(_ id: PersonID, _ instance: Instance, _ db: any Connection) throws {
         for known in [true, false] { try instance.passwordLocks.open(PasswordDoor.lockKey(id.text, known: known), db) }
     }
+}
+
+extension PasswordPolicy {
+    /// The rules that a new password is held against.
+    var rules: PasswordRules {
+        PasswordRules(profile: profile, minimumLength: minimumLength, minimumStrength: profile == .nist ? 2 : nil)
+    }
+
+    /// Whether the present password is refused as the new one. A reset in the Entra profile takes it, as Entra does.
+    func refusesLast(isReset: Bool) -> Bool { !reuseLast && !(profile == .entra && isReset) }
 }

@@ -5,12 +5,24 @@ enum ResetConversation: Conversation {
     static let kind = FlowKind.reset
     static let start = "/reset-password"
 
-    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+    static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply {
+        .page(ExpiredPage(kind: .elsewhere, start: start), status: 410)
+    }
+
+    static var expired: Reply { .page(ExpiredPage(start: start), status: 410) }
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
-        try await instance.database.read { db in
+        let shown: Reply? = try await instance.database.read { db in
             guard let turn = try ResetTurn(flow, request, instance, db) else { return expired }
-            return ResetView(turn: turn).reply()
+            // A reset that the world ended since (policy, deletion) has yet to be written down.
+            return turn.needsStopNote ? nil : try ResetView(turn: turn).reply()
+        }
+        if let shown { return shown }
+        return try await instance.database.write { db in
+            guard var turn = try ResetTurn(flow, request, instance, db) else { return expired }
+            try turn.noteStop()
+            try save(turn)
+            return try ResetView(turn: turn).reply()
         }
     }
 
@@ -21,18 +33,16 @@ enum ResetConversation: Conversation {
         return try await instance.database.write { db in
             guard var turn = try ResetTurn(flow, request, instance, db) else { return expired }
             let refusal = try turn.take(action)
-            try turn.noteNotEnough()
+            try turn.noteStop()
             try save(turn)
-            guard let refusal else { return .redirect("/flows/\(flow.id)") }
-            return ResetView(turn: turn, refusal: refusal).reply(status: 422)
+            guard let refusal, turn.showsRefusals else { return .redirect("/flows/\(flow.id)" + (turn.isStuck ? "?view=stuck" : "")) }
+            return try ResetView(turn: turn, refusal: refusal).reply(status: 422)
         }
     }
 
-    private static var expired: Reply { .page(ExpiredPage(start: start), status: 410) }
-
     private static func save(_ turn: ResetTurn) throws {
         let saved = try turn.instance.flows.update(
-            turn.flow, state: turn.state, policyVersion: turn.document.version, now: turn.request.now, turn.ledger.db)
+            turn.flow, state: turn.state, policyVersion: turn.dossier.document.version, now: turn.request.now, turn.ledger.db)
         guard saved else { throw Overtaken() }
     }
 
@@ -51,10 +61,12 @@ enum ResetConversation: Conversation {
         case .success(let hash):
             return try await instance.database.write { db in
                 guard var turn = try ResetTurn(flow, request, instance, db) else { throw Overtaken() }
+                var reply = Reply.redirect("/flows/\(flow.id)")
+                // The cookie of a session that ends with this reset goes too; somebody else's stays.
+                let session = try instance.session(request.sessionSecret, now: request.now, db)
+                if session?.person == turn.dossier.person.id { reply.session = Secret("") }
                 try turn.finish(hash)
                 try save(turn)
-                var reply = Reply.redirect("/flows/\(flow.id)")
-                reply.session = Secret("")
                 return reply
             }
         }

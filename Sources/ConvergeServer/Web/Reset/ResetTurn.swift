@@ -6,11 +6,14 @@ struct ResetTurn {
     let request: AnonymousRequest
     let flow: FlowRecord
     let ledger: Ledger
-    let document: PolicyDocument
-    /// Nil for a name that may not reset here.
-    let dossier: Dossier?
+    /// The person's, or that of nobody: work and counters are the same.
+    let dossier: Dossier
+    /// Whether the dossier is of a person who could reset here when this reset began.
+    let isSomebody: Bool
     let knownBrowser: Bool
     var state: ResetState
+    /// "I can't use any of these" was pressed.
+    private(set) var isStuck = false
 
     /// Loads a turn. Nil: the flow's state is not known to this release.
     init?(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection) throws {
@@ -20,29 +23,46 @@ struct ResetTurn {
         self.flow = flow
         self.state = state
         ledger = Ledger(instance, db, request: request, correlation: flow.id.text)
-        document = try instance.policyCache.versions(instance.policies, db).current
-        let found = try state.person.flatMap { try instance.dossier($0, request, db) }
-        dossier = found?.0
-        knownBrowser = found?.1.isKnown ?? false
+        let nobody = ResetNobody.record(state.name, instance, now: request.now)
+        let found = try instance.people.find(state.person ?? nobody.id, db), record = found ?? nobody
+        isSomebody = found != nil
+        knownBrowser = try instance.browser(request, record.person, db).isKnown
+        dossier = try instance.dossier(record, knownBrowser: knownBrowser, now: request.now, db)
     }
 
     var facts: ResetFacts {
-        ResetFacts(standing: dossier?.standing, document: document, reach: dossier?.reach ?? .open, now: request.now)
+        ResetFacts(
+            standing: isSomebody ? dossier.standing : nil, document: dossier.document, reach: dossier.reach, now: request.now)
     }
 
     var page: ResetPage { ResetMachine.page(state, facts) }
 
-    private var db: any Connection { ledger.db }
+    var db: any Connection { ledger.db }
 
-    /// Takes one action of a form.
+    var challenger: Challenger {
+        Challenger(instance: instance, dossier: dossier, knownBrowser: knownBrowser, ledger: ledger)
+    }
+
+    /// Six characters, the same on the page and in the audit log.
+    var caseCode: String { CaseCode.of(flow.id, instance) }
+
+    /// The credentials that passed a gate.
+    var proved: Set<CredentialID> { Set(state.passed.map(\.use.credential)) }
+
+    // MARK: actions
+
+    /// Takes one action of a form; one that does not fit the page changes nothing.
     mutating func take(_ action: String) throws -> Refusal? {
+        guard try pausedUntil() == nil || action == "back" else { return nil }
         switch action {
-        case "reason": step(.because(request.form["reason"] == "locked" ? .locked : .forgotten))
+        case "reason": try giveReason(request.form["reason"])
         case "gate": return try choose(request.form["gate"])
-        case "contact": return try contact()
+        case "contact": return try takeContact()
         case "again": return try sendAgain()
-        case "answer": return try answer()
+        case "change": step(.changeContact)
+        case "answer": return try takeAnswer()
         case "back": step(.back)
+        case "cannot": try noteCannot()
         case "unlock": try unlock()
         default: break
         }
@@ -50,185 +70,134 @@ struct ResetTurn {
     }
 
     @discardableResult
-    private mutating func step(_ event: ResetEvent) -> Bool {
+    mutating func step(_ event: ResetEvent) -> Bool {
         guard let next = ResetMachine.step(state, event, facts) else { return false }
         state = next
         return true
     }
 
-    // MARK: gates
+    private mutating func giveReason(_ text: String) throws {
+        let reasons = ["forgot": ResetReason.forgotten, "locked": .locked]
+        guard let reason = reasons[text], step(.because(reason)) else { return }
+        try note("reason given", details: ["reason": reason.rawValue])
+    }
+
+    // MARK: choosing
 
     private mutating func choose(_ text: String) throws -> Refusal? {
-        if let use = CredentialUse(form: text) {
-            guard step(.chooseUse(use)) else { return nil }
-            return try send(use)
-        }
+        if let use = CredentialUse(form: text) { return try chooseOwn(use) }
         guard let kind = Capability(rawValue: text) else { return nil }
         step(.choose(kind))
         return nil
     }
 
-    private var challenger: Challenger? {
-        dossier.map { Challenger(instance: instance, dossier: $0, knownBrowser: knownBrowser, ledger: ledger) }
-    }
-
-    /// Sends the code of a use that is the person's own.
-    private mutating func send(_ use: CredentialUse) throws -> Refusal? {
-        guard let challenger, challenger.sends(use) else { return nil }
-        let (challenge, refusal) = try challenger.begin(use, purpose: .reset, continuing: state.challenge)
-        if refusal == nil || challenge.code != nil { state.challenge = challenge }
-        return refusal
-    }
-
-    /// The number or address was typed in full: a code goes out only when it is the person's own. The page is the same either way.
-    private mutating func contact() throws -> Refusal? {
-        guard case .contact(let kind) = page else { return nil }
-        let (channel, refusal, typed) = read(kind)
-        state.typedContact = typed
+    /// One of the person's own methods, after a passed gate: its code is sent at once.
+    private mutating func chooseOwn(_ use: CredentialUse) throws -> Refusal? {
+        guard case .chooseUse(let uses) = page, uses.contains(use) else { return nil }
+        let (challenge, refusal) = try challenger.begin(use, purpose: .reset, continuing: nil)
         if let refusal { return refusal }
-        let use = ResetMachine.firstGateUses(kind, facts).first { use in
-            dossier?.standing.credential(use.credential)?.channel == channel
-        }
-        var challenge: ChallengeState?
-        if let use, let challenger, try !isBlocked(), try challenger.mayStart(use) {
-            // Whether it could be sent is not told: that would tell that the number is right.
-            let (begun, _) = try challenger.begin(use, purpose: .reset, continuing: nil)
-            challenge = begun
-        }
-        state.decoySends += 1
-        step(.challenged(challenge, typed: typed))
+        step(.chooseUse(challenge, until: challenge.code?.until))
         return nil
     }
 
-    private func read(_ kind: Capability) -> (channel: String, Refusal?, typed: String) {
-        guard kind == .emailCode else {
-            let typed = request.form["number"], region = request.form["country"]
-            switch PhoneParser.read(typed, region: region) {
-            case .success(let phone): return (instance.credentials.channelKey("tel:" + phone.e164), nil, typed)
-            case .failure(let refusal): return ("", refusal, typed)
-            }
+    /// "I can't use any of these": a reference for the helpdesk, in the log as on the page.
+    private mutating func noteCannot() throws {
+        switch page {
+        case .chooseKind, .chooseUse: break
+        default: return
         }
-        let typed = request.form["email"].trimmingSpaces()
-        guard !typed.isEmpty else { return ("", Refusal(.emailEmpty), typed) }
-        guard let email = EmailAddress(typed) else { return ("", Refusal(.emailWrong), typed) }
-        return (instance.credentials.channelKey("mail:" + email.normalised), nil, typed)
-    }
-
-    /// Another code. Somebody unknown sees the same answers at the same times.
-    private mutating func sendAgain() throws -> Refusal? {
-        guard case .code(let kind) = page, ResetMachine.isSent(kind) else { return nil }
-        guard state.decoySends < CodeState.sendsMax else { return Refusal(.sendTooMany) }
-        state.decoySends += 1
-        guard let challenge = state.challenge else { return nil }
-        let refusal = try send(challenge.use)
-        return state.passed.isEmpty ? nil : refusal
-    }
-
-    private mutating func answer() throws -> Refusal? {
-        guard case .code(let kind) = page else { return nil }
-        let typed = request.form["code"]
-        guard !typed.trimmingSpaces().isEmpty else { return Refusal(.codeEmpty) }
-        guard let (refusal, use) = try compare(typed, kind) else { return decoyRefusal() }
-        guard let use else {
-            try note("gate \(state.passed.count + 1) failed", success: false, reason: refusal?.code.rawValue)
-            return try failed(refusal)
-        }
-        step(.proved(use))
-        try note("gate \(state.passed.count) passed")
-        return nil
-    }
-
-    /// Compares with what the person has; nil where there is nobody, or nothing was ever challenged.
-    private mutating func compare(_ typed: String, _ kind: Capability) throws -> (Refusal?, CredentialUse?)? {
-        guard let challenger, try !isBlocked() else { return nil }
-        var challenge = state.challenge
-        let uses = state.passed.isEmpty ? ResetMachine.firstGateUses(kind, facts) : challenge.map { [$0.use] } ?? []
-        if challenge == nil, !ResetMachine.isSent(kind), let first = uses.first {
-            challenge = ChallengeState(use: first, purpose: .reset, startedAt: request.now)
-            challenge?.triesLeft = state.decoyTriesLeft
-        }
-        guard var challenge else { return nil }
-        let outcome = try challenger.answer(typed, state: &challenge, offered: uses)
-        state.challenge = challenge
-        state.decoyTriesLeft = challenge.triesLeft
-        switch outcome {
-        case .proved(let use): return (nil, use)
-        case .refused(let refusal): return (refusal, nil)
-        }
-    }
-
-    /// What somebody unknown is told: a wrong code, tries counted alike.
-    private mutating func decoyRefusal() -> Refusal {
-        guard state.decoyTriesLeft > 0 else { return Refusal(.codeTooMany) }
-        state.decoyTriesLeft -= 1
-        return state.decoyTriesLeft > 0 ? Refusal(.codeWrong, count: state.decoyTriesLeft) : Refusal(.codeTooMany)
-    }
-
-    /// Before the first passed gate every refusal reads like that of somebody unknown.
-    private mutating func failed(_ refusal: Refusal?) throws -> Refusal {
-        if state.decoyTriesLeft <= 0 { try countFailure() }
-        guard state.passed.isEmpty else { return refusal ?? Refusal(.codeWrong) }
-        switch refusal?.code {
-        case .codeTooMany: return Refusal(.codeTooMany)
-        case .codeSpent, .codeEmpty: return refusal ?? Refusal(.codeWrong)
-        default: return state.decoyTriesLeft > 0 ? Refusal(.codeWrong, count: state.decoyTriesLeft) : Refusal(.codeTooMany)
-        }
+        isStuck = true
+        try note("no way to prove", success: false, reason: "cannot", caseCode: caseCode)
     }
 
     // MARK: budgets
 
-    private var blockKey: String { "reset:\(knownBrowser ? "known" : "other"):\(dossier?.person.id.text ?? "")" }
+    /// Known browsers and others are counted apart, so that a stranger locks nobody out.
+    func key(_ name: String) -> String { "reset:\(name):\(knownBrowser ? "known" : "other"):\(dossier.person.id)" }
 
-    /// Five flows that failed in a day close this way for browsers of this kind; nobody is told before a passed gate.
-    private func isBlocked() throws -> Bool {
-        try instance.budgets.exhausted(blockKey, Budgets.resetsPerPerson, now: request.now, db) != nil
+    /// After a passed gate: five resets that failed within a day close this way for browsers of this kind.
+    func pausedUntil() throws -> Moment? {
+        guard !state.passed.isEmpty, !state.countedAsFailed else { return nil }
+        switch page {
+        case .chooseUse, .code: return try instance.budgets.exhausted(key("failed"), Budgets.resetsPerPerson, now: request.now, db)
+        default: return nil
+        }
     }
 
-    private func countFailure() throws {
-        _ = try instance.budgets.spend(blockKey, Budgets.resetsPerPerson, now: request.now, db)
-        if try isBlocked() { try ledger.note(.resetBlocked, dossier?.record, success: false, by: .anonymous) }
+    /// Counts this reset as failed, once, before the answer is compared.
+    mutating func countAsFailed() throws {
+        guard !state.passed.isEmpty, !state.countedAsFailed else { return }
+        state.countedAsFailed = true
+        _ = try instance.budgets.spend(key("failed"), Budgets.resetsPerPerson, now: request.now, db)
+        if try instance.budgets.exhausted(key("failed"), Budgets.resetsPerPerson, now: request.now, db) != nil { try noteBlocked() }
+    }
+
+    /// Written down once a day, however often somebody knocks.
+    func noteBlocked() throws {
+        let once = BudgetRule(limit: 1, window: .hours(24))
+        guard try instance.budgets.spend(key("noted"), once, now: request.now, db) == nil else { return }
+        try ledger.note(.resetBlocked, isSomebody ? dossier.record : nil, success: false, by: .anonymous)
+    }
+
+    private func clearBudgets() throws {
+        for known in ["known", "other"] {
+            for name in ["failed", "noted"] { try instance.budgets.clear("reset:\(name):\(known):\(dossier.person.id)", db) }
+        }
     }
 
     // MARK: the end
 
     private mutating func unlock() throws {
-        guard case .unlock = page, let dossier else { return }
+        guard step(.unlocked) else { return }
         try PasswordChange.unlock(dossier.person.id, instance, db)
-        try instance.budgets.clear(blockKey, db)
-        step(.unlocked)
+        try clearBudgets()
         try ledger.note(.unlocked, dossier.record)
         if dossier.policy.notifyPerson { try ledger.tell(.unlocked, dossier, except: proved) }
     }
 
     /// Stores the new password in this turn's transaction.
     mutating func finish(_ hash: Secret) throws {
-        guard case .newPassword = page, let dossier else { throw Overtaken() }
-        try PasswordChange.commit(hash, for: dossier, isReset: true, keepFlow: flow.id, proved: proved, ledger: ledger)
-        try instance.budgets.clear(blockKey, db)
-        step(.passwordSet)
+        let proved = self.proved
+        guard step(.passwordSet) else { throw Overtaken() }
+        try PasswordChange.commit(hash, for: dossier, isReset: true, keepFlow: nil, proved: proved, ledger: ledger)
+        try clearBudgets()
     }
 
-    /// The credentials that passed a gate.
-    var proved: Set<CredentialID> { Set(state.passed.map(\.use.credential)) }
+    // MARK: the log
 
-    /// One audit row for each step of a known person.
-    func note(_ step: String, success: Bool = true, reason: String? = nil) throws {
-        guard let dossier else { return }
-        try ledger.note(.resetProgress, dossier.record, success: success, reason: reason, by: .anonymous, details: ["step": step])
-    }
-
-    /// Writes down, once, that the person has no second way; tells the contact points.
-    mutating func noteNotEnough() throws {
-        guard case .notEnough = page, let dossier, !state.toldNotEnough else { return }
-        state.toldNotEnough = true
+    /// One audit row for each step, of whoever it was; before the first proof nobody says who takes it.
+    func note(
+        _ step: String, success: Bool = true, reason: String? = nil, caseCode: String? = nil, details: [String: String] = [:]
+    ) throws {
         try ledger.note(
-            .resetProgress, dossier.record, success: false, reason: Refusal.Code.notEnoughProofs.rawValue, by: .anonymous,
-            caseCode: CaseCode.of(flow.id, instance), details: ["step": "not enough methods"])
+            .resetProgress, isSomebody ? dossier.record : nil, success: success, reason: reason,
+            by: state.passed.isEmpty ? .anonymous : nil, caseCode: caseCode, details: details.merging(["step": step]) { $1 })
+    }
+
+    /// Why a reset with a passed gate cannot go on, if it cannot.
+    private var stop: (step: String, reason: Refusal.Code)? {
+        switch page {
+        case .notEnough: ("not enough methods", .notEnoughProofs)
+        case .outOfTries: ("gate \(state.passed.count + 1) failed", .codeTooMany)
+        default: nil
+        }
+    }
+
+    var needsStopNote: Bool { stop != nil && !state.toldStopped }
+
+    /// Writes down, once, that the reset stopped between two gates, and tells the contact points: somebody holds one of them.
+    mutating func noteStop() throws {
+        guard let stop, !state.toldStopped else { return }
+        state.toldStopped = true
+        try note(stop.step, success: false, reason: stop.reason.rawValue, caseCode: caseCode)
         if dossier.policy.notifyPerson { try ledger.tell(.resetStopped, dossier, except: proved) }
     }
-}
 
-extension Challenger {
-    /// Whether a code may go out at all: the person's own budgets are looked at, the answer stays inside.
-    func mayStart(_ use: CredentialUse) throws -> Bool { dossier.reach.gaps[use] == nil }
+    /// Whether the page at hand has a place for what was wrong.
+    var showsRefusals: Bool {
+        switch page {
+        case .chooseKind, .contact, .code, .chooseUse: true
+        default: false
+        }
+    }
 }

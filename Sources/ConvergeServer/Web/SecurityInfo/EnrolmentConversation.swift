@@ -2,146 +2,183 @@ import ConvergeCore
 
 /// What a registration on Security info keeps in its flow row.
 struct EnrolmentFlowState: Codable, Sendable {
-    var enrolment: EnrolmentState?
-    /// Recovery codes to be shown once, until they are put away.
-    var codes: [String]?
+    enum Purpose: String, Codable { case add, change, confirm }
+
+    var purpose: Purpose
+    var enrolment: EnrolmentState
+    /// Another code was just sent.
     var sentAgain = false
 
-    init(enrolment: EnrolmentState? = nil, codes: [String]? = nil) {
+    init(purpose: Purpose, enrolment: EnrolmentState) {
+        self.purpose = purpose
         self.enrolment = enrolment
-        self.codes = codes
     }
 }
 
-/// Adding, changing or confirming one method on Security info.
+/// A registration by somebody signed in who proved who they are: one credential added, changed or confirmed.
 enum EnrolmentConversation: Conversation {
     static let kind = FlowKind.enrolment
     static let start = "/security-info"
-    static let life = Span.minutes(30)
 
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(start) }
 
-    /// Opens a registration for somebody with a fresh proof.
-    static func open(
-        _ state: EnrolmentFlowState, _ verified: RecentlyVerifiedRequest, _ instance: Instance, _ db: any Connection
-    ) throws -> Reply {
-        let id: FlowID = instance.world.newID(), person = verified.dossier.person
-        try instance.flows.insert(
-            id, kind: .enrolment, state: state, person: person.id, epoch: person.sessionEpoch, browserHash: verified.request.browserHash,
-            returnTo: start, policyVersion: verified.dossier.policy.version, now: verified.request.now, life: life, db)
-        return .redirect("/flows/\(id)")
-    }
-
-    // MARK: showing and acting
-
-    /// A flow together with the session it belongs to: without that, nothing opens.
-    private struct Turn {
-        let flow: FlowRecord
-        let session: SessionRecord
-        let dossier: Dossier
-        var state: EnrolmentFlowState
-        let registrar: Registrar
-        let request: AnonymousRequest
-
-        init?(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection) throws {
-            guard let session = try instance.session(request.sessionSecret, now: request.now, db), session.person == flow.person,
-                session.epoch == flow.epoch, let state = try instance.flows.state(EnrolmentFlowState.self, of: flow),
-                let (dossier, _) = try instance.dossier(session.person, request, db)
-            else { return nil }
-            self.flow = flow
-            self.session = session
-            self.dossier = dossier
-            self.state = state
-            self.request = request
-            registrar = Registrar(
-                instance: instance, dossier: dossier, ledger: Ledger(instance, db, request: request, correlation: flow.id.text))
-        }
-    }
-
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
-        try await instance.database.read { db in
-            guard let turn = try Turn(flow, request, instance, db) else { return .redirect("/sign-in?return=" + PercentEncoding.encode(start)) }
-            return try page(turn, instance)
+        try await whenVerified(request, instance) { verified in
+            try await instance.database.read { db in
+                guard let turn = try EnrolmentTurn(flow, verified, instance, db) else { return gone }
+                return try turn.reply()
+            }
         }
     }
 
     static func act(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
     ) async throws -> Reply {
-        try await instance.database.write { db in
-            guard var turn = try Turn(flow, request, instance, db) else { return .redirect("/sign-in?return=" + PercentEncoding.encode(start)) }
-            turn.state.sentAgain = false
-            if action == "cancel" {
-                try instance.flows.close(flow.id, now: request.now, db)
-                return .redirect(start)
-            }
-            if action == "kept" { return try keepCodes(turn, instance, db) }
-            guard let enrolment = turn.state.enrolment, let input = try input(action, enrolment, turn, instance) else {
-                return .redirect("/flows/\(flow.id)")
-            }
-            switch try turn.registrar.take(input, enrolment, firstWizard: false) {
-            case .waiting(let next, _, let refusal):
-                turn.state.enrolment = next
-                if case .sendAgain = input, refusal == nil { turn.state.sentAgain = true }
-                try save(turn, instance, db)
-                guard let refusal else { return .redirect("/flows/\(flow.id)") }
-                return try page(turn, instance, refusal: refusal, status: 422)
-            case .finished(let use):
-                return try finish(use, enrolment, turn, instance, db)
+        try await whenVerified(request, instance) { verified in
+            try await instance.database.write { db in
+                guard var turn = try EnrolmentTurn(flow, verified, instance, db) else { return gone }
+                turn.state.sentAgain = false
+                let outcome = try turn.take(action)
+                let isOver = if case .finished = outcome { true } else { false }
+                guard
+                    try instance.flows.update(
+                        flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
+                else { throw Overtaken() }
+                switch outcome {
+                case .finished(let use):
+                    return try turn.finish(use, flow, verified.signedIn)
+                case .waiting(let refusal?):
+                    return try turn.reply(refusal)
+                case .waiting(nil):
+                    return .redirect("/flows/\(flow.id)")
+                }
             }
         }
     }
 
-    private static func input(
-        _ action: String, _ enrolment: EnrolmentState, _ turn: Turn, _ instance: Instance
-    ) throws -> EnrolmentInput? {
-        guard action == "confirm" else { return EnrolmentInput.from(action, turn.request.form) }
-        guard let confirms = enrolment.confirms, let record = turn.dossier.credential(confirms) else { return nil }
+    private static func whenVerified(
+        _ request: AnonymousRequest, _ instance: Instance, _ run: @escaping @Sendable (RecentlyVerifiedRequest) async throws -> Reply
+    ) async throws -> Reply {
+        try await instance.whenSignedIn(request) { signedIn in try await instance.whenRecentlyVerified(signedIn, run) }
+    }
+
+    private static var gone: Reply { .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+}
+
+/// One step of a registration inside a transaction.
+struct EnrolmentTurn {
+    let instance: Instance
+    let request: AnonymousRequest
+    let ledger: Ledger
+    let flowID: FlowID
+    let dossier: Dossier
+    var state: EnrolmentFlowState
+
+    enum Outcome {
+        case waiting(Refusal?)
+        case finished(CredentialUse)
+    }
+
+    /// Nil: not this person's, begun before everything was signed out, of another release, or about something that is gone or
+    /// no longer allowed.
+    init?(_ flow: FlowRecord, _ verified: RecentlyVerifiedRequest, _ instance: Instance, _ db: any Connection) throws {
+        guard flow.person == verified.dossier.person.id, let state = try instance.flows.state(EnrolmentFlowState.self, of: flow),
+            let (dossier, _) = try instance.dossier(verified.dossier.person.id, verified.request, db),
+            flow.epoch == dossier.person.sessionEpoch, Self.isOpen(state.enrolment, dossier.standing)
+        else { return nil }
+        self.instance = instance
+        request = verified.request
+        ledger = Ledger(instance, db, request: verified.request, correlation: flow.id.text)
+        flowID = flow.id
+        self.dossier = dossier
+        self.state = state
+    }
+
+    private static func isOpen(_ enrolment: EnrolmentState, _ standing: Standing) -> Bool {
+        if let target = enrolment.replaces ?? enrolment.confirms, standing.credential(target) == nil { return false }
+        return standing.addability(of: enrolment.method, replacing: enrolment.replaces) != .notAllowed
+    }
+
+    private var registrar: Registrar { Registrar(instance: instance, dossier: dossier, ledger: ledger) }
+
+    // MARK: steps
+
+    /// Takes one action of a form.
+    mutating func take(_ action: String) throws -> Outcome {
+        switch action {
+        case "confirm":
+            return try confirm()
+        case "wrong":
+            // The directory's value is not theirs: they type another, which takes its place.
+            guard let known = state.enrolment.confirms, let begun = try registrar.begin(state.enrolment.method, replacing: known) else {
+                break
+            }
+            state = EnrolmentFlowState(purpose: .change, enrolment: begun.state)
+        default:
+            if let input = EnrolmentInput.from(action, request.form) { return try enrol(input) }
+        }
+        return .waiting(nil)
+    }
+
+    private mutating func enrol(_ input: EnrolmentInput) throws -> Outcome {
+        switch try registrar.take(input, state.enrolment, firstWizard: false) {
+        case .waiting(let next, _, let refusal):
+            state.enrolment = next
+            if case .sendAgain = input { state.sentAgain = refusal == nil }
+            return .waiting(refusal)
+        case .finished(let use):
+            return .finished(use)
+        }
+    }
+
+    /// "Yes, that is my number": the code goes to the value that the directory knows.
+    private mutating func confirm() throws -> Outcome {
+        guard let id = state.enrolment.confirms, let record = dossier.credential(id) else { return .waiting(nil) }
         let content = try instance.credentials.open(record).content
-        if let phone = content.phone { return .phone(typed: phone.e164, region: instance.config.organisation.country) }
-        return content.email.map { .email($0.address) }
+        if let phone = content.phone { return try enrol(.phone(typed: phone.e164, region: instance.config.organisation.country)) }
+        if let email = content.email { return try enrol(.email(email.address)) }
+        return .waiting(nil)
     }
 
-    private static func save(_ turn: Turn, _ instance: Instance, _ db: any Connection) throws {
-        let saved = try instance.flows.update(
-            turn.flow, state: turn.state, policyVersion: turn.dossier.policy.version, now: turn.request.now, db)
-        guard saved else { throw Overtaken() }
-    }
-
-    /// The method is there. The code proven now is a fresh proof; the session gets a new secret.
-    private static func finish(
-        _ use: CredentialUse, _ enrolment: EnrolmentState, _ turn: Turn, _ instance: Instance, _ db: any Connection
-    ) throws -> Reply {
-        try instance.flows.close(turn.flow.id, now: turn.request.now, db)
-        guard let (dossier, _) = try instance.dossier(turn.dossier.person.id, turn.request, db) else { throw Overtaken() }
-        let counts = dossier.standing.counting(for: .signIn).contains(use)
-        let what = enrolment.confirms == use.credential ? "confirmed" : enrolment.replaces == nil ? "added" : "changed"
-        var reply = Reply.redirect("/security-info?saved=\(what).\(enrolment.method.rawValue)")
-        reply.session = try instance.renewSession(
-            turn.session, dossier, adding: counts ? Proof(use: use, at: turn.request.now) : nil, turn.request, db)
+    /// The code proven now is a fresh proof: the session goes on under a new secret.
+    func finish(_ use: CredentialUse, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
+        let db = ledger.db
+        guard let (after, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
+        if let old = state.enrolment.replaces { try keepPlace(of: old, for: use, after, db) }
+        let method = state.enrolment.method
+        let saved: SavedNotice =
+            switch state.purpose {
+            case .add: state.enrolment.confirms == nil ? .added(method) : .confirmed(method)
+            case .change: .changed(method)
+            case .confirm: .confirmed(method)
+            }
+        var reply = Reply.redirect(flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo)
+        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: use, request, db)
         return reply
     }
 
-    private static func keepCodes(_ turn: Turn, _ instance: Instance, _ db: any Connection) throws -> Reply {
-        guard turn.request.form.isTicked("kept") else {
-            return try page(turn, instance, refusal: Refusal(.keptNotTicked), status: 422)
+    /// A chosen default stays one when its number changes.
+    private func keepPlace(of old: CredentialID, for use: CredentialUse, _ after: Dossier, _ db: any Connection) throws {
+        let preference = dossier.person.preference
+        guard preference.contains(where: { $0.credential == old }), let new = after.standing.credential(use.credential) else { return }
+        let moved = preference.map { entry in
+            entry.credential == old ? new.use(new.capabilities.contains(entry.capability) ? entry.capability : use.capability) : entry
         }
-        try instance.flows.close(turn.flow.id, now: turn.request.now, db)
-        return .redirect("/security-info?saved=codes")
+        try instance.people.setPreference(dossier.person.id, moved, db)
     }
 
-    private static func page(_ turn: Turn, _ instance: Instance, refusal: Refusal? = nil, status: Int = 200) throws -> Reply {
-        let base = "/flows/\(turn.flow.id)"
-        if let codes = turn.state.codes {
-            return .page(
-                RecoveryCodesPage(
-                    codes: codes, form: Form(base + "/kept"), name: turn.dossier.record.name, madeAt: turn.request.now,
-                    errors: refusal.map { [FieldError("kept", $0)] } ?? []), status: status)
+    // MARK: the page
+
+    func reply(_ refusal: Refusal? = nil) throws -> Reply {
+        guard let prompt = registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
+        var ways: [Way] = []
+        if state.enrolment.confirms != nil, state.enrolment.code == nil {
+            ways.append(Way(Message("part.way.is-wrong"), .post(Form("/flows/\(flowID)/wrong"))))
         }
-        guard let enrolment = turn.state.enrolment, let prompt = turn.registrar.prompt(enrolment) else { return .redirect(start) }
         let view = EnrolmentView(
-            instance: instance, dossier: turn.dossier, state: enrolment, prompt: prompt, base: base, refusal: refusal,
-            notice: turn.state.sentAgain ? .sentAgain : nil, ways: [Way(Message("part.cancel"), .post(Form(base + "/cancel")))])
-        return try .page(view.page, status: status)
+            instance: instance, dossier: dossier, state: state.enrolment, prompt: prompt, base: "/flows/\(flowID)", refusal: refusal,
+            notice: state.sentAgain ? .saved(Message("saved.sent-again")) : nil,
+            crumb: .back(Message("layout.nav.security"), "/security-info"), ways: ways)
+        return .page(try view.page, status: refusal == nil ? 200 : 422)
     }
 }

@@ -36,13 +36,16 @@ enum SignInConversation: Conversation {
 
     /// Begins the part after a right first factor.
     static func begin(
-        _ person: PersonID, _ factor: FirstFactor, passEnds: Moment?, _ request: AnonymousRequest, _ instance: Instance
+        _ person: PersonID, _ factor: FirstFactor, pass: CredentialUse? = nil, passEnds: Moment?, _ request: AnonymousRequest,
+        _ instance: Instance
     ) async throws -> Reply {
         try await instance.database.write { db in
             guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
             let id: FlowID = instance.world.newID()
             var core = SignInState(person: person, firstFactor: factor, epoch: dossier.person.sessionEpoch)
             core.passEnds = passEnds
+            // A pass is a proof too: it opens security info, where a lost phone is replaced.
+            if let pass { core.proofs.append(Proof(use: pass, at: request.now)) }
             let ledger = Ledger(instance, db, request: request, correlation: id.text)
             var turn = SignInTurn(
                 instance: instance, request: request, ledger: ledger, flowID: id, dossier: dossier, browser: browser,
@@ -64,7 +67,9 @@ enum SignInConversation: Conversation {
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let reply: Reply? = try await instance.database.read { db in
-            guard let turn = try SignInTurn(flow, request, instance, db) else { return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+            guard let turn = try SignInTurn(flow, request, instance, db) else {
+                return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410)
+            }
             // A dead end that nobody wrote down yet needs the writer.
             guard !turn.needsNote else { return nil }
             return try SignInView(turn: turn, returnTo: flow.returnTo).reply()

@@ -10,6 +10,15 @@ enum CodeSent: Sendable {
     /// Masked, before proof: `a…@h…`.
     case maskedAddress(String)
 
+    /// Standing alone: "Number ending in 84".
+    var label: Message {
+        switch self {
+        case .number, .address: words
+        case .numberEnding(let digits): Message("contact.label.number-ending", ["digits": .ltr(digits)])
+        case .maskedAddress(let address): Message("contact.label.masked-address", ["address": .ltr(address)])
+        }
+    }
+
     /// For sentences: "the number ending in 84".
     var words: Message {
         switch self {
@@ -44,6 +53,7 @@ struct CodePage: Page {
     /// "Sign in another way".
     var others = Choices([])
     var othersOpen = true
+    var othersLabel: Message?
     /// Leaves the whole thing out this time.
     var notNow: Form?
     /// When "not now" ends.
@@ -71,6 +81,7 @@ struct CodePage: Page {
             "form": form.slots, "field": field.slots(say, errors: errors),
             "remember": rememberDays.map { say(Message("code.remember", ["count": .number($0)])) },
             "submit": say(submit ?? Message("code.submit.sign-in")), "choices": others.slots(say), "open": othersOpen,
+            "othersLabel": say(othersLabel ?? Message("others.sign-in")),
             "notNow": notNow.map { $0.slots.merging(["words": say(Postpone.words(until: notNowUntil))]) },
         ]
     }
@@ -112,6 +123,7 @@ struct SendPage: Page {
     var lead: Message?
     var errors: [FieldError] = []
     var others = Choices([])
+    var othersLabel: Message?
     var notNow: Form?
     var notNowUntil: Moment?
     var who: Who?
@@ -128,6 +140,7 @@ struct SendPage: Page {
     func body(_ say: Speaker) -> Slots {
         [
             "form": form.slots, "submit": say(Message("send.submit.\(channel.rawValue)")), "choices": others.slots(say),
+            "othersLabel": say(othersLabel ?? Message("others.sign-in")),
             "notNow": notNow.map { $0.slots.merging(["words": say(Postpone.words(until: notNowUntil))]) },
         ]
     }

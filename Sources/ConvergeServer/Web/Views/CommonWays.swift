@@ -10,7 +10,7 @@ extension Way {
     /// For a directory's value that is wrong.
     static func isWrong(_ target: Target) -> Way { Way(Message("part.way.is-wrong"), target) }
     static func cannotUseAny(_ href: String) -> Way { Way(Message("others.none"), .link(href)) }
-    static func anotherWay(_ target: Target) -> Way { Way(Message("others.summary"), target) }
+    static func anotherWay(_ target: Target) -> Way { Way(Message("others.another"), target) }
     static func cancel(_ href: String) -> Way { Way(Message("part.cancel"), .link(href)) }
 }
 

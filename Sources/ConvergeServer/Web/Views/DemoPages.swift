@@ -36,9 +36,10 @@ struct OutboxPage: Page {
                 var subject: String?
                 if case .mail(let line) = item.kind { subject = line }
                 return [
-                    "icon": subject == nil ? "text" : "mail", "heading": say(Message(subject == nil ? "outbox.text-to" : "outbox.mail-to", ["to": .ltr(item.to)])),
-                    "subject": subject, "sent": say.dates.say(item.at, .dayAndTime, in: say.messages), "iso": say.dates.iso(item.at), "body": item.body,
-                    "code": item.code,
+                    "icon": subject == nil ? "text" : "mail",
+                    "heading": say(Message(subject == nil ? "outbox.text-to" : "outbox.mail-to", ["to": .ltr(item.to)])),
+                    "subject": subject, "sent": say.dates.say(item.at, .dayAndTime, in: say.messages),
+                    "iso": say.dates.iso(item.at), "body": item.body, "code": item.code,
                 ] as Slots
             },
         ]

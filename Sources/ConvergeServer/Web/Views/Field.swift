@@ -34,10 +34,11 @@ struct Field: Sendable {
     }
 
     func slots(_ say: Speaker, errors: [FieldError]) -> Slots {
-        let error = errors.first { $0.field == id }
+        let messages = errors.filter { $0.field == id }.map { say($0.message) }
+        let error: String? = messages.isEmpty ? nil : messages.joined(separator: " ")
         let described = [hint.map { _ in "\(id)-hint" }, error.map { _ in "\(id)-error" }].compactMap(\.self).joined(separator: " ")
         var slots: Slots = [
-            "id": id, "label": say(label), "hint": say.optional(hint), "error": say.optional(error?.message), "value": value.flatMap { $0.isEmpty ? nil : $0 },
+            "id": id, "label": say(label), "hint": say.optional(hint), "error": error, "value": value.flatMap { $0.isEmpty ? nil : $0 },
             "required": isRequired, "focus": takesFocus && errors.isEmpty, "described": described.isEmpty ? nil : described,
         ]
         let (type, complete, mode, more) = attributes

@@ -68,7 +68,8 @@ struct Progress: Sendable {
     func slots(_ say: Speaker) -> Slots {
         let count = MessageArgument.number(steps.count)
         let words =
-            current.map { Message("part.progress.step", ["step": .number($0), "count": count]) } ?? Message("part.progress.done", ["count": count])
+            current.map { Message("part.progress.step", ["step": .number($0), "count": count]) }
+            ?? Message("part.progress.done", ["count": count])
         let done = current.map { $0 - 1 } ?? steps.count
         return [
             "words": say(words),

@@ -44,7 +44,8 @@ struct NewPasswordPage: Page {
         let new = Field("new", .newPassword, label: Message("password.field.new"), hint: rules.first, takesFocus: !asks)
         let again = Field("again", .newPassword, label: Message("password.field.again"))
         return [
-            "form": form.slots, "username": username, "fields": ((asks ? [current] : []) + [new, again]).map { $0.slots(say, errors: errors) },
+            "form": form.slots, "username": username,
+            "fields": ((asks ? [current] : []) + [new, again]).map { $0.slots(say, errors: errors) },
             "more": rules.count > 1 ? ["rules": rules.dropFirst().map { say($0) }] as Slots : nil,
             "after": say(Message(kind == .reset ? "password.after.reset" : "password.after.change")),
         ]

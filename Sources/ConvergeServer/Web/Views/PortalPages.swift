@@ -9,7 +9,9 @@ struct HomePage: Page {
     var notice: Notice?
 
     var frame: Frame {
-        Frame(layout: .portal(.home), heading: Message("home.heading", ["name": .text(firstName)]), title: Message("home.title"), notice: notice)
+        Frame(
+            layout: .portal(.home), heading: Message("home.heading", ["name": .text(firstName)]), title: Message("home.title"),
+            notice: notice)
     }
 
     func body(_ say: Speaker) -> Slots { ["hasHelps": !hints.isEmpty, "helps": hints.map { $0.slots(say) }] }
@@ -24,6 +26,11 @@ struct ProfilePage: Page {
     var passwordSet: Moment?
     /// Whether the password is kept here, and not in a directory.
     var canChangePassword = true
+    /// How many browsers are not asked for the second step now.
+    var remembered = 0
+    /// Asks all of them again.
+    var forget: Target?
+    var signOutEverywhere: Target?
     var notice: Notice?
 
     var frame: Frame { Frame(layout: .portal(.profile), heading: Message("profile.heading"), notice: notice) }
@@ -40,6 +47,13 @@ struct ProfilePage: Page {
         return [
             "facts": (facts + mail).map { $0.slots(say) }, "canChange": canChangePassword,
             "password": say(passwordWords),
+            "browsers": forget.map { target in
+                [
+                    "remembered": say(Message("profile.remembered", ["count": .number(remembered)])),
+                    "way": remembered > 0 ? Way(Message("profile.forget"), target).slots(say) : nil,
+                ] as Slots
+            },
+            "everywhere": signOutEverywhere.map { Way(Message("security.everywhere.submit"), $0).slots(say) },
         ]
     }
 }
@@ -139,7 +153,9 @@ struct SetupPage: Page {
 
     func body(_ say: Speaker) -> Slots {
         let fields = [
-            Field("code", .code(digits: nil), label: Message("setup.code"), hint: Message("setup.code-hint"), value: code, takesFocus: true),
+            Field(
+                "code", .code(digits: nil), label: Message("setup.code"), hint: Message("setup.code-hint"), value: code,
+                takesFocus: true),
             Field("name", .name, label: Message("setup.name"), hint: Message("setup.name-hint"), value: name),
             Field("display", .text, label: Message("setup.display"), value: displayName, autocomplete: "name"),
             Field("email", .email, label: Message("setup.email"), value: email, isRequired: false),

@@ -64,7 +64,8 @@ struct ResetChoosePage: Page {
             }
         return Frame(
             heading: Message("reset.choose.heading"), title: gates == 1 ? nil : Message("reset.choose.title", ["gate": .number(gate)]),
-            lead: lead, progress: .reset(2), notice: notice, errors: errors, ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
+            lead: lead, progress: .reset(2), notice: notice, errors: errors,
+            ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
     }
 
     func body(_ say: Speaker) -> Slots {
@@ -173,10 +174,44 @@ struct ResetPausedPage: Page {
     var until: Moment
 
     var frame: Frame {
-        Frame(layout: .wideCard, heading: Message("reset.paused.heading"), lead: Message("reset.paused.lead", ["until": .date(until, .until)]))
+        Frame(
+            layout: .wideCard, heading: Message("reset.paused.heading"),
+            lead: Message("reset.paused.lead", ["until": .date(until, .until)]))
     }
 
     func body(_ say: Speaker) -> Slots {
         ["helps": Help.helpdesk(say.organisation).map { $0.slots(say) }, "again": "/sign-in"]
     }
+}
+
+/// Five wrong codes after a proof: this reset is over, another may be begun.
+struct ResetOutOfTriesPage: Page {
+    static let template = "challenge/stuck"
+    var caseCode: String
+    var again = "/reset-password"
+
+    var frame: Frame { Frame(layout: .wideCard, heading: Message("reset.tries.heading"), lead: Message("reset.tries.lead")) }
+
+    func body(_ say: Speaker) -> Slots {
+        [
+            "facts": [Fact.caseCode(caseCode).slots(say)], "hasFacts": true,
+            "helps": Help.helpdesk(say.organisation, withReference: true).map { $0.slots(say) }, "again": again,
+        ]
+    }
+}
+
+/// All proofs were right: one press opens the account, the password stays.
+struct UnlockPage: Page {
+    static let template = "sign-in/button"
+    var form: Form
+    /// Chooses a new password after all.
+    var newPassword: Target?
+
+    var frame: Frame {
+        Frame(
+            heading: Message("unlock.heading"), lead: Message("unlock.lead"), progress: .reset(3),
+            ways: newPassword.map { [Way(Message("unlock.way.new"), $0)] } ?? [])
+    }
+
+    func body(_ say: Speaker) -> Slots { ["form": form.slots, "submit": say(Message("unlock.submit"))] }
 }

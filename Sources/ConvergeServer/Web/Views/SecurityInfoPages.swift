@@ -199,6 +199,23 @@ struct DeleteRefusedPage: Page {
     }
 }
 
+/// Asks before making recovery codes: the old ones stop working.
+struct MakeCodesPage: Page {
+    static let template = "sign-in/button"
+    var form: Form
+    /// How many are left; nil: there are none yet.
+    var left: Int?
+
+    var frame: Frame {
+        let lead = left.map { Message("make-codes.lead-again", ["count": .number($0)]) } ?? Message("make-codes.lead")
+        return Frame(
+            heading: Message(left == nil ? "make-codes.heading" : "make-codes.heading-again"), lead: lead,
+            crumb: .back(Message("layout.nav.security"), "/security-info"))
+    }
+
+    func body(_ say: Speaker) -> Slots { ["form": form.slots, "submit": say(Message("make-codes.submit"))] }
+}
+
 /// Asks before signing out of every browser.
 struct SignOutEverywherePage: Page {
     static let template = "sign-in/button"

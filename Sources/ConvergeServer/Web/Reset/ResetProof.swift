@@ -1,0 +1,203 @@
+import ConvergeCore
+
+/// The proofs of a reset: contacts typed in full, codes sent or said to be, answers.
+///
+/// Before the first passed gate a contact that is nobody's, and a name that is nobody's, are counted, refused and answered as the
+/// person's own would be, and what they cost is spent too.
+extension ResetTurn {
+    // MARK: contacts
+
+    /// A number or address as typed.
+    private struct Typed {
+        let text: String
+        var region: String?
+        /// Nil: cannot be one; why not does not depend on the person.
+        var channel: CodeMessage.Channel?
+        var refusal: Refusal?
+    }
+
+    /// The number or address was typed in full: a code goes out only when it is the person's own. The page is the same either way.
+    mutating func takeContact() throws -> Refusal? {
+        guard case .contact(let kind) = page else { return nil }
+        let typed = read(kind)
+        state.typedContact = typed.text
+        state.typedRegion = typed.region
+        guard let channel = typed.channel else { return typed.refusal }
+        let key = instance.credentials.channelKey(channel.source)
+        let own = ResetMachine.firstGateUses(kind, state, facts).first { dossier.standing.credential($0.credential)?.channel == key }
+        if let refusal = try refusalToAsk(kind, own?.credential ?? decoy(kind, key)) { return refusal }
+        let challenge = try own.flatMap { try send($0, continuing: nil) }
+        if own == nil { try pretend(channel, kind) }
+        step(.challenged(challenge, typed: typed.text, region: typed.region, until: request.now + ResetMachine.codeLife(kind)))
+        return nil
+    }
+
+    private func read(_ kind: Capability) -> Typed {
+        kind == .emailCode
+            ? readAddress(request.form["email"].trimmingSpaces()) : readNumber(request.form["number"], request.form["country"])
+    }
+
+    private func readAddress(_ text: String) -> Typed {
+        guard !text.isEmpty else { return Typed(text: text, refusal: Refusal(.emailEmpty)) }
+        guard let email = EmailAddress(text) else { return Typed(text: text, refusal: Refusal(.emailWrong)) }
+        return Typed(text: text, channel: .email(email))
+    }
+
+    private func readNumber(_ text: String, _ region: String) -> Typed {
+        switch PhoneParser.read(text, region: region) {
+        case .failure(let refusal): return Typed(text: text, region: region, refusal: refusal)
+        case .success(let phone):
+            guard instance.config.isCountryOpen(phone) else {
+                return Typed(text: text, region: region, refusal: Refusal(.phoneCountryClosed))
+            }
+            return Typed(text: text, region: region, channel: .text(phone))
+        }
+    }
+
+    /// What counts tries against something that is nobody's.
+    private func decoy(_ kind: Capability, _ channel: String) -> CredentialID {
+        CredentialID("nobody-" + instance.keyed("\(dossier.person.id):\(kind.rawValue):\(channel)", "decoy").prefix(32))
+    }
+
+    /// Why no code may be asked for now. Nothing here depends on whether the contact is the person's.
+    private func refusalToAsk(_ kind: Capability, _ credential: CredentialID) throws -> Refusal? {
+        if try isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        if let until = try Budgets.closed(credential, knownBrowser: knownBrowser, now: request.now, instance.budgets, db) {
+            return Refusal(.resetBlocked, until: until)
+        }
+        return try refusalOfBudgets()
+    }
+
+    /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
+    private func isGatewayDown(_ kind: Capability) throws -> Bool {
+        let kind: OutboxMessage.Kind = kind == .emailCode ? .mail : .text
+        return try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: request.now - .minutes(2), db).isEmpty
+    }
+
+    /// Codes asked for are counted per name and network, whoever gets them; a stranger cannot use up what the person's sign-in may send.
+    private func refusalOfBudgets() throws -> Refusal? {
+        let network = "reset:asks:from:" + instance.keyed(request.network, "budget")
+        for (key, rule) in [(key("asks"), Budgets.sendsPerPerson), (network, Budgets.sendsPerNetwork)] {
+            if let until = try instance.budgets.spend(key, rule, now: request.now, db) { return Refusal(.sendBudget, until: until) }
+        }
+        return nil
+    }
+
+    /// Sends the code of the person's own contact. That it could not be sent is written down and not told: it would tell that the
+    /// contact is right.
+    private func send(_ use: CredentialUse, continuing: ChallengeState?) throws -> ChallengeState? {
+        let (challenge, refusal) = try challenger.begin(use, purpose: .reset, continuing: continuing)
+        try note(
+            refusal == nil ? "code sent" : "code not sent", success: refusal == nil, reason: refusal?.code.rawValue,
+            details: ["capability": use.capability.rawValue])
+        return challenge.code == nil ? nil : challenge
+    }
+
+    /// Does what sending costs, for a contact that gets nothing.
+    private func pretend(_ channel: CodeMessage.Channel, _ kind: Capability) throws {
+        let digits = ResetMachine.codeDigits(kind)
+        let code = OneTimeCode.digits(digits, random: instance.world.random(OneTimeCode.randomBytes(for: digits))) ?? Secret("")
+        let message = CodeMessage(
+            channel: channel, code: code, notAfter: request.now + ResetMachine.codeLife(kind), purpose: .reset)
+        let letter = instance.letters.code(message, person: dossier.record, now: request.now)
+        _ = try instance.keys.seal(JSONText.bytes(letter), aad: "nobody")
+        for key in ["person", "to", "from", "all"] {
+            _ = try instance.budgets.spend(self.key("decoy-\(key)"), Budgets.sendsPerPerson, now: request.now, db)
+        }
+        try note("code not sent", success: false, reason: "contact not on the account", details: ["capability": kind.rawValue])
+    }
+
+    /// Another code for the choice at hand.
+    mutating func sendAgain() throws -> Refusal? {
+        guard case .code(let kind) = page, ResetMachine.isSent(kind) else { return nil }
+        guard state.canSendAgain else { return Refusal(.sendTooMany) }
+        guard state.passed.isEmpty else { return try sendAgainToOwn() }
+        guard let channel = typedChannel(kind) else { return nil }
+        if try isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        if let refusal = try refusalOfBudgets() { return refusal }
+        let current = state.challenge
+        let challenge = try current.flatMap { try send($0.use, continuing: $0) }
+        if current == nil { try pretend(channel, kind) }
+        step(.challenged(challenge ?? current, typed: nil, region: nil, until: request.now + ResetMachine.codeLife(kind)))
+        return nil
+    }
+
+    /// After a passed gate the person may know why nothing is sent.
+    private mutating func sendAgainToOwn() throws -> Refusal? {
+        guard let current = state.challenge else { return nil }
+        let (challenge, refusal) = try challenger.begin(current.use, purpose: .reset, continuing: current)
+        if let refusal { return refusal }
+        step(.challenged(challenge, typed: nil, region: nil, until: challenge.code?.until))
+        return nil
+    }
+
+    private func typedChannel(_ kind: Capability) -> CodeMessage.Channel? {
+        let text = state.typedContact ?? ""
+        return kind == .emailCode ? readAddress(text).channel : readNumber(text, state.typedRegion ?? "").channel
+    }
+
+    // MARK: answers
+
+    mutating func takeAnswer() throws -> Refusal? {
+        guard case .code(let kind) = page else { return nil }
+        let typed = request.form["code"], gate = state.passed.count + 1
+        guard !typed.trimmingSpaces().isEmpty else { return Refusal(.codeEmpty) }
+        switch try compare(typed, kind) {
+        case .proved(let use):
+            guard step(.proved(use)) else { return Refusal(.notAllowed) }
+            try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
+            return nil
+        case .refused(let refusal):
+            if refusal.code != .codeSpent { try countAsFailed() }
+            if refusal.until != nil { try noteBlocked() }
+            try note("gate \(gate) failed", success: false, reason: refusal.code.rawValue, details: ["capability": kind.rawValue])
+            // "Too many" by the account's budget says until when; by this page's tries it does not.
+            return refusal.until.map { Refusal(.resetBlocked, until: $0) } ?? refusal
+        }
+    }
+
+    private mutating func compare(_ typed: String, _ kind: Capability) throws -> Challenger.Outcome {
+        let offered = self.offered(kind)
+        let unsent = offered.first.flatMap { use in
+            ResetMachine.isSent(kind) ? nil : ChallengeState(use: use, purpose: .reset, startedAt: request.now)
+        }
+        guard var challenge = state.challenge ?? unsent, offered.contains(challenge.use) else {
+            return .refused(try decoyRefusal(kind))
+        }
+        challenge.triesLeft = state.triesLeft
+        let outcome = try challenger.answer(typed, state: &challenge, offered: offered)
+        state.triesLeft = challenge.triesLeft
+        if state.challenge != nil { state.challenge = challenge }
+        return outcome
+    }
+
+    /// What an answer at the gate at hand may prove.
+    private func offered(_ kind: Capability) -> [CredentialUse] {
+        guard !state.passed.isEmpty else { return ResetMachine.firstGateUses(kind, state, facts) }
+        return Gates.next(standing: dossier.standing, passed: state.passed, reach: .open, now: request.now)
+            .filter { $0.capability == kind }
+    }
+
+    /// Every code is wrong, and tries are counted as a person's own.
+    private mutating func decoyRefusal(_ kind: Capability) throws -> Refusal {
+        guard state.triesLeft > 0 else { return Refusal(.codeTooMany) }
+        let channel = typedChannel(kind).map { instance.credentials.channelKey($0.source) } ?? ""
+        if let until = try Budgets.spendTry(
+            decoy(kind, channel), knownBrowser: knownBrowser, now: request.now, instance.budgets, db)
+        {
+            return Refusal(.codeTooMany, until: until)
+        }
+        state.triesLeft -= 1
+        return state.triesLeft > 0 ? Refusal(.codeWrong, count: state.triesLeft) : Refusal(.codeTooMany)
+    }
+}
+
+extension CodeMessage.Channel {
+    /// What the keyed hash of a channel is made of.
+    var source: String {
+        switch self {
+        case .text(let phone): "tel:" + phone.e164
+        case .email(let email): "mail:" + email.normalised
+        }
+    }
+}

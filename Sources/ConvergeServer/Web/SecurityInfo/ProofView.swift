@@ -1,0 +1,74 @@
+import ConvergeCore
+
+/// The pages of a fresh proof.
+struct ProofView {
+    let turn: ProofTurn
+    var refusal: Refusal?
+
+    private var base: String { "/flows/\(turn.flowID)" }
+    private var dossier: Dossier { turn.dossier }
+    private var who: Who { Who(name: dossier.record.name) }
+    private var crumb: Way { .back(Message("part.home"), "/") }
+    private var choices: UseChoices { UseChoices(dossier: dossier, form: form("use"), stuck: "\(base)?view=stuck") }
+
+    private func form(_ action: String, hidden: [String: String] = [:]) -> Form { Form("\(base)/\(action)", hidden: hidden) }
+
+    var page: any Page {
+        let offered = turn.offered
+        guard let first = turn.first else { return noWay }
+        if turn.request.query["view"] == "stuck" { return stuck }
+        if let state = turn.state.challenge, offered.contains(state.use) { return code(state, offered) }
+        return send(first, offered)
+    }
+
+    private func code(_ state: ChallengeState, _ offered: [CredentialUse]) -> CodePage {
+        let rest = offered.filter { $0 != state.use && ($0.capability != state.use.capability || ResetMachine.isSent($0.capability)) }
+        var page = CodePage(ask: CodePage.Ask(state.use.capability), form: form("answer"))
+        page.digits = state.use.capability == .emailCode ? 8 : 6
+        page.lead = CodePage.beforeChange
+        if let sent = state.code?.sent.last, let contact = choices.masked(state.use) {
+            page.lead = CodePage.sent(contact, at: sent.sentAt, until: sent.expiresAt)
+            page.notice = Notice(kind: .info, message: CodePage.beforeChange)
+        }
+        page.errors = refusal.map { [FieldError("code", $0)] } ?? []
+        page.others = choices.list(rest)
+        page.othersOpen = refusal?.code == .codeTooMany
+        page.who = who
+        page.crumb = crumb
+        if state.code?.canSendAgain == true { page.sendAgain = form("send") }
+        if turn.state.sentAgain { page.notice = .saved(Message("saved.sent-again")) }
+        return page
+    }
+
+    private func send(_ first: CredentialUse, _ offered: [CredentialUse]) -> any Page {
+        let errors = refusal.map { [FieldError(nil, $0)] } ?? []
+        guard ResetMachine.isSent(first.capability), let contact = choices.masked(first) else {
+            return OtherWaysPage(choices: choices.list(offered), who: who, lead: CodePage.beforeChange, errors: errors)
+        }
+        return SendPage(
+            channel: first.capability == .emailCode ? .mail : .text, to: contact, form: form("use", hidden: ["use": first.formValue]),
+            errors: errors, others: choices.list(offered.filter { $0 != first }), who: who, crumb: crumb)
+    }
+
+    // MARK: no way on
+
+    private var stuck: DeadEndPage {
+        DeadEndPage(kind: .cannot, caseCode: turn.caseCode, helps: [DeadEndPage.askForPass], again: base, who: who)
+    }
+
+    private var noWay: any Page {
+        let standing = dossier.standing
+        if dossier.person.firstHeldAt == nil {
+            let office = dossier.policy.guardKind == .trustedNetwork ? [DeadEndPage.fromTheOffice] : []
+            return DeadEndPage(kind: .guarded, caseCode: turn.caseCode, helps: [DeadEndPage.askForPass] + office, again: "/", who: who)
+        }
+        guard standing.anythingCountsForSignIn else {
+            return DeadEndPage(kind: .stranded, caseCode: turn.caseCode, helps: [DeadEndPage.askForPass], again: "/", who: who)
+        }
+        let gaps = standing.counting(for: .signIn).compactMap { use -> UnreachablePage.Gap? in
+            guard let gap = dossier.reach.gaps[use] else { return nil }
+            return UnreachablePage.Gap(why: gap.why.rawValue, method: .asked(use.capability.rawValue), until: gap.until)
+        }
+        return UnreachablePage(gaps: gaps, again: base, who: who, helps: [DeadEndPage.askForPass])
+    }
+}

@@ -1,0 +1,217 @@
+import ConvergeCore
+
+/// Everything a person registered, or that was registered for them, as the Security info page lists it.
+struct SecurityInfoList {
+    let instance: Instance
+    let dossier: Dossier
+    let request: AnonymousRequest
+    /// Numbers and addresses in full: only after a proof.
+    let isProven: Bool
+
+    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance) {
+        self.instance = instance
+        dossier = verified.dossier
+        request = verified.request
+        isProven = verified.session.hasFreshProof(policy: verified.dossier.policy, now: verified.request.now)
+    }
+
+    private var standing: Standing { dossier.standing }
+
+    var page: SecurityInfoPage {
+        get throws {
+            let candidates = ChangeDefault.candidates(dossier)
+            var page = SecurityInfoPage(rows: try rows)
+            page.defaultMethod = standing.usualDefault.map { .asked($0.capability.rawValue) }
+            page.changeDefault = candidates.count > 1 ? .link("/security-info/default") : nil
+            page.add = .link("/security-info/add")
+            page.spares = spares
+            if NewRecoveryCodes.mayMake(dossier) {
+                page.recoveryCodesLeft = NewRecoveryCodes.left(dossier)
+                page.newRecoveryCodes = .link("/security-info/codes")
+            }
+            page.signOutEverywhere = .link("/sign-out-everywhere")
+            page.notice = saved(candidates) ?? wanting
+            return page
+        }
+    }
+
+    // MARK: notices
+
+    /// What was just done; with an offer, where something new would come before what was chosen.
+    private func saved(_ candidates: [CredentialUse]) -> Notice? {
+        guard let saved = SavedNotice(query: request.query["saved"]) else { return nil }
+        if case .added(let kind) = saved, !dossier.person.preference.isEmpty, let first = candidates.first, first != standing.usualDefault,
+            standing.credential(first.credential)?.method == kind
+        {
+            return Notice(kind: .saved, message: saved.notice.message, detail: Message("security.better-default"))
+        }
+        return saved.notice
+    }
+
+    /// What is missing, said and never forced: somebody who comes here by themselves does not meet the wizard.
+    private var wanting: Notice? {
+        let missing = standing.ownRequirements
+        if missing.mfa { return Notice(kind: .info, message: Message("security.wanting.sign-in")) }
+        if missing.reset > 0 {
+            return Notice(kind: .info, message: Message("security.wanting.reset", ["count": .number(missing.reset)]))
+        }
+        if dossier.person.kind == .guest, !dossier.policy.resetInScope, !dossier.document.reset.isEmpty {
+            return Notice(kind: .info, message: Message("security.guest"), detail: Message("security.guest-detail"))
+        }
+        return nil
+    }
+
+    /// What would still work if something were lost.
+    private var spares: [SecurityInfoPage.Spare] {
+        var spares: [SecurityInfoPage.Spare] = []
+        if standing.anythingCountsForSignIn, dossier.policy.recoveryCodes {
+            let isGood = (NewRecoveryCodes.left(dossier) ?? 0) > 0
+            spares.append(
+                .init(
+                    lost: Message("security.spare.phone"),
+                    answer: Message(isGood ? "security.spare.phone-good" : "security.spare.phone-bad"),
+                    isGood: isGood, fix: isGood ? nil : .link("/security-info/codes")))
+        }
+        if dossier.policy.resetInScope {
+            let isGood = standing.missingGates == 0
+            spares.append(
+                .init(
+                    lost: Message("security.spare.password"),
+                    answer: isGood
+                        ? Message("security.spare.password-good")
+                        : Message("security.spare.password-bad", ["count": .number(standing.missingGates)]),
+                    isGood: isGood, fix: isGood ? nil : .link("/security-info/add")))
+        }
+        return spares
+    }
+
+    // MARK: rows
+
+    private var rows: [MethodRow] {
+        get throws {
+            try dossier.credentials.filter { $0.credential.method != .recoveryCodes && !isOver($0.credential) }.map { record in
+                var row = try self.row(record)
+                row.actions = actions(record.credential)
+                return row
+            }
+        }
+    }
+
+    /// A pass that is used up or past its end.
+    private func isOver(_ credential: Credential) -> Bool {
+        !credential.traits.counted && !credential.isUsable(at: dossier.now) && (credential.validFrom.map { $0 <= dossier.now } ?? true)
+    }
+
+    /// One method, without what can be done with it: pages about one method show the same row.
+    func row(_ record: CredentialRecord) throws -> MethodRow {
+        let credential = record.credential
+        var row = MethodRow(icon: credential.traits.icon, title: MethodWords.title(credential))
+        (row.value, row.isNumber) = try MethodWords.value(record, isProven: isProven, instance)
+        row.badges = badges(credential)
+        row.meta = meta(credential, record)
+        row.isOff = !standing.counts(credential, for: .signIn) && !standing.counts(credential, for: .reset) && credential.traits.counted
+        return row
+    }
+
+    private func badges(_ credential: Credential) -> [Badge] {
+        var badges: [Badge] = []
+        if credential.id == standing.usualDefault?.credential { badges.append(.defaultMethod) }
+        switch credential.state {
+        case .unconfirmed: badges.append(.unconfirmed)
+        case .suspended: badges.append(.suspended)
+        default: if NotCountingWords.isNotAllowed(credential, standing) { badges.append(.notAllowed) }
+        }
+        if credential.traits.delete == .administrator { badges.append(.keptByOrganisation) }
+        return badges
+    }
+
+    private func meta(_ credential: Credential, _ record: CredentialRecord) -> [Message] {
+        var lines: [Message] = []
+        if credential.traits.counted {
+            lines.append(
+                SecurityInfoPage.use(signIn: standing.counts(credential, for: .signIn), reset: standing.counts(credential, for: .reset)))
+        } else if let until = credential.validUntil {
+            lines.append(Message("security.valid-until", ["until": .date(until, .until)]))
+        }
+        if let why = NotCountingWords.line(credential, standing) { lines.append(why) }
+        lines.append(
+            SecurityInfoPage.history(addedBy: credential.source, at: credential.addedAt, lastUsed: record.lastUsed.values.max()))
+        return lines
+    }
+
+    private func actions(_ credential: Credential) -> [MethodRow.Action] {
+        let hidden = ["credential": credential.id.text], traits = credential.traits
+        var actions: [MethodRow.Action] = []
+        if credential.state == .unconfirmed {
+            if standing.wouldServe(credential), !credential.inOwnMailDomain, MethodRegistry.method(credential.method) != nil {
+                actions.append(SecurityInfoPage.confirmAction(.post(Form("/security-info/confirm", hidden: hidden))))
+            }
+            return actions  // The directory would bring it back.
+        }
+        if traits.change == .owner, standing.addability(of: credential.method, replacing: credential.id) == .open {
+            actions.append(SecurityInfoPage.changeAction(.post(Form("/security-info/change", hidden: hidden))))
+        }
+        if traits.delete == .owner {
+            actions.append(SecurityInfoPage.deleteAction(.link("/security-info/delete/\(credential.id)")))
+        }
+        return actions
+    }
+}
+
+/// What a method of a person is called.
+enum MethodWords {
+    static func title(_ credential: Credential) -> Message {
+        credential.verifiedBy == .text ? Message("method.by-text") : .method(credential.method.rawValue)
+    }
+
+    /// The number, address or name of a credential, masked before a proof; and whether it is a number.
+    static func value(_ record: CredentialRecord, isProven: Bool, _ instance: Instance) throws -> (String?, isNumber: Bool) {
+        guard record.credential.state != .retired else { return (nil, false) }
+        let content = try instance.credentials.open(record).content
+        if let phone = content.phone { return (isProven ? PhoneText.shown(phone.e164) : "… " + phone.lastTwo, true) }
+        if let email = content.email { return (isProven ? email.address : email.masked, false) }
+        return (content.label, false)
+    }
+}
+
+/// Why something that is registered is of no use, or of less use than it could be: one line.
+enum NotCountingWords {
+    /// Whether policy keeps it from everything that it could serve.
+    static func isNotAllowed(_ credential: Credential, _ standing: Standing) -> Bool {
+        guard credential.traits.counted, credential.state == .active else { return false }
+        guard !standing.counts(credential, for: .signIn), !standing.counts(credential, for: .reset) else { return false }
+        return [Purpose.signIn, .reset].contains { isPolicy(standing.whyNotCounting(credential, for: $0)) }
+    }
+
+    static func line(_ credential: Credential, _ standing: Standing) -> Message? {
+        guard credential.traits.counted else { return nil }
+        switch credential.state {
+        case .suspended: return SecurityInfoPage.suspended
+        case .unconfirmed: return SecurityInfoPage.unconfirmed
+        default: break
+        }
+        if credential.traits.delete == .administrator { return SecurityInfoPage.fromDirectory }
+        let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
+        if isNotAllowed(credential, standing) {
+            let policies = standing.policy.mfaRules + standing.policy.resetRules
+            return policies.isEmpty ? Message("add.not-allowed") : SecurityInfoPage.notAllowed(policy: policies.joined(separator: ", "))
+        }
+        // Of some use: only what is missing by policy is worth a word.
+        if reset == nil, isPolicy(signIn) { return Message("security.not.sign-in") }
+        for why in [signIn, reset] {
+            switch why {
+            case .ownMailDomain: return Message("security.not.own-domain")
+            case .registeredForOtherFeature: return Message("security.not.other-feature")
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private static func isPolicy(_ why: NotCounting?) -> Bool {
+        switch why {
+        case .notAllowed, .needsTwoGates, .notForAdministrators: true
+        default: false
+        }
+    }
+}
