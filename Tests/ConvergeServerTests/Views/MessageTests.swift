@@ -118,7 +118,7 @@ import Testing
         for text in try Templates.all.values {
             inTemplates.formUnion(text.matches(of: /\{\{t\.([A-Za-z0-9.\-]+)\}\}/).map { String($0.1) })
         }
-        let folder = URL(fileURLWithPath: Example.resources).deletingLastPathComponent().appendingPathComponent("Web").path
+        let folder = URL(fileURLWithPath: Example.resources).deletingLastPathComponent().path
         for case let file as String in FileManager.default.enumerator(atPath: folder) ?? .init() where file.hasSuffix(".swift") {
             let source = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
                 .split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("//") }.joined(separator: "\n")
