@@ -41,9 +41,11 @@ public struct PlanOutcome: Hashable, Sendable {
 /// Plans registrations. Brute force over at most ten kinds of methods: small enough to be obviously right.
 public struct Planner: Sendable {
     public let standing: Standing
+    private let countingGates: Set<GateKey>
 
     public init(_ standing: Standing) {
         self.standing = standing
+        countingGates = standing.countingGates
     }
 
     /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
@@ -51,6 +53,9 @@ public struct Planner: Sendable {
     /// - Parameter chosen: what the person chose instead of the proposal, the latest choice first; kept as far as it
     ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
+        guard !requirements.isEmpty else {
+            return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: false, resetImpossible: false)
+        }
         let candidates = self.candidates(requirements)
         let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
@@ -90,24 +95,25 @@ public struct Planner: Sendable {
             let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
             if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
             let fresh = PlanItem(traits.kind)
-            guard let known = unconfirmed.map({ PlanItem(traits.kind, confirms: $0.id) }), isAsGood(known, as: fresh) else {
-                return helps(fresh, requirements) ? fresh : nil
-            }
-            return helps(known, requirements) ? known : nil
+            let known = unconfirmed.map { PlanItem(traits.kind, confirms: $0.id) }
+            let item = known.flatMap { traits.needsDirectoryValue || isAsGood($0, as: fresh) ? $0 : nil } ?? fresh
+            return helps(item, requirements) ? item : nil
         }
     }
 
     /// Confirming what the directory knows does whatever registering anew would do: not a landline where only texts
-    /// count, not a mailbox of the organisation.
+    /// count, not a mailbox of the organisation, not a number that is the person's other phone too.
     private func isAsGood(_ known: PlanItem, as fresh: PlanItem) -> Bool {
-        servesSignIn(known) == servesSignIn(fresh) && (resetGate(known) == nil) == (resetGate(fresh) == nil)
+        let channel = known.confirms.flatMap { standing.credential($0) }?.channel
+        return servesSignIn(known) == servesSignIn(fresh) && (resetGate(known) == nil) == (resetGate(fresh) == nil)
+            && standing.credentials.count { $0.channel == channel } == 1
     }
 
     /// Whether registering it would bring anything that is missing: a group of gates that counts already does not.
     private func helps(_ item: PlanItem, _ requirements: Requirements) -> Bool {
         if requirements.mfa, servesSignIn(item) { return true }
         guard requirements.reset > 0, let gate = resetGate(item) else { return false }
-        return !standing.countingGates.contains { $0.group == gate.group }
+        return !countingGates.contains { $0.group == gate.group }
     }
 
     private func pushIsAllowed(_ requirements: Requirements) -> Bool {
@@ -140,7 +146,7 @@ public struct Planner: Sendable {
     private func meets(_ items: [PlanItem], _ goal: Requirements) -> Bool {
         if goal.mfa, !items.contains(where: servesSignIn) { return false }
         guard goal.reset > 0 else { return true }
-        return standing.usableGates(standing.countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
+        return standing.usableGates(countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
     }
 
     private func smallest(_ candidates: [PlanItem], _ goal: Requirements, _ wanted: [PlanItem]) -> [PlanItem]? {
