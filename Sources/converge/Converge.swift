@@ -11,7 +11,7 @@ struct Converge: AsyncParsableCommand {
         abstract: "Register once, then sign in and reset with it.",
         subcommands: [
             DemoCommand.self, ServeCommand.self, UserCommand.self, PolicyCommand.self, ExplainCommand.self, AuditCommand.self,
-            PasswordsCommand.self, MigrateCommand.self, DoctorCommand.self,
+            PasswordsCommand.self, SettingsCommand.self, MigrateCommand.self, DoctorCommand.self,
         ])
 }
 
@@ -78,8 +78,8 @@ struct CommandFailure: Error, CustomStringConvertible {
 }
 
 /// Prints to standard output, the answer of a command.
-func say(_ text: String) {
-    FileHandle.standardOutput.write(Data((text + "\n").utf8))
+func say(_ text: String, end: String = "\n") {
+    FileHandle.standardOutput.write(Data((text + end).utf8))
 }
 
 /// Prints a value as JSON.
@@ -87,4 +87,11 @@ func sayJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     say(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// A value as JSON on one line.
+func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
 }

@@ -6,10 +6,13 @@ import Foundation
 /// The policy document: show, check, apply.
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "The policy document: show, check, apply.", subcommands: [Show.self, Check.self, Apply.self])
+        commandName: "policy", abstract: "The policy document: show, check, apply.",
+        subcommands: [Show.self, Check.self, Apply.self, Keys.self])
 
     static func text(_ file: String) throws -> String {
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { throw CommandFailure("The file \(file) cannot be read.") }
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw CommandFailure("The file \(file) cannot be read.")
+        }
         return text
     }
 
@@ -17,48 +20,92 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The policy in force, as a file that apply takes.")
 
         @Option(name: .long, help: "An earlier version.") var version: Int64?
+        @Flag(name: .long, help: "Print YAML (the default).") var yaml = false
         @Flag(name: .long, help: "Print JSON.") var json = false
         @OptionGroup var place: Place
+
+        func validate() throws {
+            if yaml, json { throw ValidationError("Choose one of --yaml and --json.") }
+        }
 
         func run() async throws {
             let version = self.version
             if json {
                 try sayJSON(try await place.with { try await $0.policy(version) })
             } else {
-                say(try await place.with { try await $0.policyText(version) })
+                say(try await place.with { try await $0.policyText(version) }, end: "")
             }
         }
     }
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What a policy file would do to everybody at the next sign-in. Changes nothing.")
+            abstract: "What a policy file would do to everybody at the next sign-in. Changes nothing.",
+            discussion: "Ends with 1 when the file cannot be read as a policy, or when apply would refuse it.")
 
         @Argument(help: "Policy file (YAML).") var file: String
+        @Flag(name: .long, help: "Print JSON: everybody, then the numbers.") var json = false
+        @OptionGroup var place: Place
+
+        func run() async throws {
+            let text = try PolicyCommand.text(file)
+            let report = json ? try await sayDocument(text) : try await sayWords(text)
+            if !report.obstacles.isEmpty { throw ExitCode(1) }
+        }
+
+        /// Everybody as they come, so that a long list needs no memory; then the numbers, in one JSON document.
+        private func sayDocument(_ text: String) async throws -> Administration.CheckReport {
+            var isFirst = true
+            let report = try await place.with { administration in
+                try await administration.check(text) { person in
+                    say((isFirst ? "{\"people\":[\n" : ",\n") + (try jsonLine(person)), end: "")
+                    isFirst = false
+                }
+            }
+            say((isFirst ? "{\"people\":[" : "\n") + "]," + (try jsonLine(report)).dropFirst())
+            return report
+        }
+
+        private func sayWords(_ text: String) async throws -> Administration.CheckReport {
+            let report = try await place.with { administration in
+                try await administration.check(text) { person in
+                    guard person.before != person.outcome || !person.effects.isEmpty else { return }
+                    let plan = person.plan.isEmpty ? "" : ", to register: \(person.plan.joined(separator: ", "))"
+                    let effects = person.effects.isEmpty ? "" : " (\(person.effects.map(\.rawValue).joined(separator: ", ")))"
+                    say("\(person.name): \(person.before) → \(person.outcome)\(effects)\(plan)")
+                }
+            }
+            for (outcome, count) in report.outcomes.sorted(by: { $0.key < $1.key }) {
+                say("\(count) \(count == 1 ? "person" : "people"): \(outcome)")
+            }
+            for entry in report.lint { say("\(entry.level.rawValue): \(entry.text)") }
+            return report
+        }
+    }
+
+    struct Apply: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put a policy file into force, at once.", discussion: "It is checked first and refused when somebody must not be lost.")
+
+        @Argument(help: "Policy file (YAML).") var file: String
+        @Flag(name: .long, help: "Whatever the check finds.") var force = false
+        @Option(name: .long, help: "Only when this version is in force.") var expected: Int64?
         @Flag(name: .long, help: "Print JSON.") var json = false
         @OptionGroup var place: Place
 
         func run() async throws {
             let text = try PolicyCommand.text(file)
-            let report = try await place.with { try await $0.check(text) }
-            if json { return try sayJSON(report) }
-            for line in report.lines { say(line) }
+            let applied = try await place.with { try await $0.apply(text, expected: expected, force: force) }
+            if json { return try sayJSON(applied) }
+            if applied.changed.isEmpty { return say("Nothing differs from version \(applied.version), which is in force.") }
+            say("Version \(applied.version) is in force. Changed: \(applied.changed.joined(separator: ", ")).")
         }
     }
 
-    struct Apply: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Put a policy file into force, at once.")
+    struct Keys: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every key of a policy file, as a Markdown table.")
 
-        @Argument(help: "Policy file (YAML).") var file: String
-        @Flag(name: .long, help: "Even when no administrator could sign in any more.") var force = false
-        @Option(name: .long, help: "Only when this version is in force.") var expected: Int64?
-        @OptionGroup var place: Place
-
-        func run() async throws {
-            let text = try PolicyCommand.text(file)
-            let version = try await place.with { try await $0.apply(text, expected: expected, force: force) }
-            say("Version \(version) is in force.")
-        }
+        func run() { say(PolicyKey.documentation, end: "") }
     }
 }
 

@@ -85,3 +85,11 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 }
+
+/// Every setting of the configuration.
+struct SettingsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settings", abstract: "Every setting of the configuration file, as a Markdown table.")
+
+    func run() { say(Config.documentation, end: "") }
+}

@@ -8,7 +8,8 @@ struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "People: add, look, help.",
         subcommands: [
-            Add.self, List.self, Show.self, Import.self, ResetPassword.self, Pass.self, RevokeSessions.self, RoleChange.self, AdminCode.self,
+            Add.self, List.self, Show.self, Import.self, ResetPassword.self, Pass.self, RevokeSessions.self, RoleChange.self,
+            AdminCode.self,
         ])
 
     struct Add: AsyncParsableCommand {
@@ -51,7 +52,9 @@ struct UserCommand: AsyncParsableCommand {
             if json { return try sayJSON(people) }
             for person in people {
                 let methods = person.methods.map(\.method.rawValue).joined(separator: ", ")
-                say([person.name, person.displayName, person.state.rawValue, methods.isEmpty ? "nothing registered" : methods].joined(separator: "\t"))
+                say(
+                    [person.name, person.displayName, person.state.rawValue, methods.isEmpty ? "nothing registered" : methods].joined(
+                        separator: "\t"))
             }
         }
     }
@@ -79,7 +82,8 @@ struct UserCommand: AsyncParsableCommand {
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add people from a CSV file: all of them, or none.",
-            discussion: "Columns, by their header: name, displayName, kind (member or guest), groups (separated by ;), mobile, email, officePhone.")
+            discussion:
+                "Columns, by their header: name, displayName, kind (member or guest), groups (separated by ;), mobile, email, officePhone.")
 
         @Argument(help: "CSV file, UTF-8, first row is the header.") var file: String
         @Flag(name: .long, help: "Print JSON.") var json = false

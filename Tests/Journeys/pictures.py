@@ -9,6 +9,8 @@ from pathlib import Path
 from checks import NARROW, at, is_dark, template
 
 WIDE = {"width": 1280, "height": 900}
+#: The pictures that the documentation shows, kept in the repository; others come with `--every` only.
+DOCUMENTED = {"security-info", "wizard-app"}
 _taken: set[str] = set()
 
 
@@ -34,7 +36,7 @@ def take(page, name: str, into: Path, whole: bool = False) -> None:
 
 
 def named(page, name: str) -> None:
-    if (into := folder()) and name not in _taken:
+    if (into := folder()) and name not in _taken and (name in DOCUMENTED or every_page()):
         _taken.add(name)
         take(page, name, into, whole=every_page())
 

@@ -52,7 +52,7 @@ def keep_codes(person) -> list[str]:
     person.see_heading("Your recovery codes")
     codes = person.page.locator("ol.codes li").all_inner_texts()
     person.choose("I have put them somewhere safe")
-    person.press("Finish")
+    person.press("Continue")
     return codes
 
 

@@ -93,7 +93,7 @@ def test_the_link_is_hidden_where_there_is_no_choice(server, new_person, tmp_pat
 def test_the_next_day(server, new_person):
     ada = new_person(server)
     app, _ = whole_wizard(ada, server)
-    ada.follow("Sign out").press("Sign out")
+    ada.press("Sign out")
     ada.see_heading("You are signed out")
     server.advance(days=1)
     ada.follow("Sign in again")

@@ -460,7 +460,8 @@ def test_pictures_come_in_two_widths_and_two_schemes(site, tmp_path, monkeypatch
     monkeypatch.setenv("CONVERGE_PICTURES", str(tmp_path))
     site.show("<p>x</p>")
     size = site.person.page.viewport_size
-    site.person.picture("a-page")
+    monkeypatch.setattr(pictures, "DOCUMENTED", {"a-page"})
+    site.person.picture("a-page").picture("another")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a-page-360-dark.png", "a-page-360.png", "a-page-dark.png", "a-page.png"]
     assert site.person.page.viewport_size == size
     monkeypatch.setenv("CONVERGE_PICTURES_OF", "every-page")

@@ -53,7 +53,9 @@ public enum EmailMethod: AuthenticationMethod {
         return (state, CodeMessage(channel: .email(email), code: made.code, notAfter: made.notAfter, purpose: state.purpose))
     }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification {
+    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+        -> Verification
+    {
         state.code?.verify(answer, binding: credential.credential.id.text, context) ?? .wrong
     }
 
@@ -85,7 +87,9 @@ public enum EmailMethod: AuthenticationMethod {
     private static func answer(_ state: EnrolmentState, _ typed: String, _ context: MethodContext) -> EnrolmentStep {
         guard let email = state.email, let code = state.code else { return EnrolmentStep(state, prompt(state, context)) }
         var state = state
-        if let refusal = CodeState.spendTry(&state.triesLeft, typed) { return EnrolmentStep(state, prompt(state, context), refusal: refusal) }
+        if let refusal = CodeState.spendTry(&state.triesLeft, typed) {
+            return EnrolmentStep(state, prompt(state, context), refusal: refusal)
+        }
         switch code.verify(typed, binding: email.normalised, context) {
         case .right:
             let credential = NewCredential(

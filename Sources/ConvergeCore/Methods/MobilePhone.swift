@@ -52,7 +52,9 @@ public enum MobilePhone: AuthenticationMethod {
         return (state, CodeMessage(channel: .text(phone), code: made.code, notAfter: made.notAfter, purpose: state.purpose))
     }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification {
+    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+        -> Verification
+    {
         state.code?.verify(answer, binding: credential.credential.id.text, context) ?? .wrong
     }
 
@@ -89,7 +91,9 @@ public enum MobilePhone: AuthenticationMethod {
     private static func answer(_ state: EnrolmentState, _ typed: String, _ context: MethodContext) -> EnrolmentStep {
         guard let phone = state.phone, let code = state.code else { return EnrolmentStep(state, prompt(state, context)) }
         var state = state
-        if let refusal = CodeState.spendTry(&state.triesLeft, typed) { return EnrolmentStep(state, prompt(state, context), refusal: refusal) }
+        if let refusal = CodeState.spendTry(&state.triesLeft, typed) {
+            return EnrolmentStep(state, prompt(state, context), refusal: refusal)
+        }
         switch code.verify(typed, binding: phone.e164, context) {
         case .right:
             let credential = NewCredential(

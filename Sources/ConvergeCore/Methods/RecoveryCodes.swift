@@ -38,7 +38,9 @@ public enum RecoveryCodes: AuthenticationMethod {
         _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
     ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification {
+    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+        -> Verification
+    {
         .right(.recoveryCode(credential.credential.id, hash: hash(answer, context)))
     }
 }

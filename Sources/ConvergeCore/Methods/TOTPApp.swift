@@ -15,7 +15,9 @@ public enum TOTPApp: AuthenticationMethod {
     }
 
     public static func continueEnrolment(_ state: EnrolmentState, _ input: EnrolmentInput, _ context: MethodContext) -> EnrolmentStep {
-        guard case .code(let typed) = input, let secret = state.secret, let totp = TOTP(secret: secret) else { return beginEnrolment(state, context) }
+        guard case .code(let typed) = input, let secret = state.secret, let totp = TOTP(secret: secret) else {
+            return beginEnrolment(state, context)
+        }
         let prompt = prompt(state, context)
         guard !typed.trimmingSpaces().isEmpty else { return EnrolmentStep(state, prompt, refusal: Refusal(.codeEmpty)) }
         switch totp.matchingStep(Secret(typed), at: context.now) {
@@ -40,7 +42,9 @@ public enum TOTPApp: AuthenticationMethod {
         _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
     ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification {
+    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+        -> Verification
+    {
         guard let totp = credential.content.secret.flatMap({ TOTP(secret: $0) }) else { return .wrong }
         return switch totp.matchingStep(Secret(answer), at: context.now, after: credential.spentStep) {
         case .step(let step): .right(.step(credential.credential.id, step))

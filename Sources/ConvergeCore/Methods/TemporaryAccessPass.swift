@@ -26,7 +26,9 @@ public enum TemporaryAccessPass: AuthenticationMethod {
         _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
     ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification {
+    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+        -> Verification
+    {
         .right(.pass(credential.credential.id, hash: hash(answer, context)))
     }
 }

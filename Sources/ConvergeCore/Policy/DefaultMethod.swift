@@ -42,7 +42,9 @@ public enum DefaultMethod {
             let here = candidates.filter { rank.contains($0.capability) }
             if let verified = here.first(where: { use in
                 credentials.first { $0.id == use.credential }?.verifiedBy == use.capability
-            }) { return verified }
+            }) {
+                return verified
+            }
             if let first = here.first { return first }
         }
         return nil

@@ -101,7 +101,8 @@ extension PolicyDocument {
     /// - Parameter since: when this version began to apply.
     public func resolve(for person: Person, former: [(document: PolicyDocument, since: Moment)], since: Moment) -> ResolvedPolicy {
         var resolved = resolve(for: person)
-        let timeline = former.map { (allowed: $0.document.resolve(for: person).mfaAllowed, since: $0.since) }
+        let timeline =
+            former.map { (allowed: $0.document.resolve(for: person).mfaAllowed, since: $0.since) }
             + [(allowed: resolved.mfaAllowed, since: since)]
         for index in timeline.indices.dropFirst() {
             let before = timeline[index - 1].allowed, after = timeline[index].allowed

@@ -57,13 +57,18 @@ public struct Planner: Sendable {
         let goal = Requirements(
             mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset,
             mfaWanted: requirements.mfaWanted)
-        guard !goal.isEmpty, let best = smallest(candidates, goal, chosen: chosen) else {
+        let wanted = chosen.compactMap { method in candidates.first { $0.method == method } }
+        guard !goal.isEmpty, let best = smallest(candidates, goal, wanted) else {
             return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
         }
+        // A chosen method that is safer but costs one step more stays in the plan although it is no longer the smallest.
+        let safer = saferButLonger(than: best, candidates, goal)
+        let added = wanted.first(where: safer.contains)
+        let items = added.map { ordered(best + [$0], goal) } ?? best
         return PlanOutcome(
             plan: Plan(
-                items: best, alternatives: alternatives(of: best, candidates, goal),
-                saferButLonger: saferButLonger(than: best, candidates, goal)),
+                items: items, alternatives: alternatives(of: items, size: best.count, candidates, goal),
+                saferButLonger: safer.filter { $0 != added }),
             mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
     }
 
@@ -138,8 +143,7 @@ public struct Planner: Sendable {
         return standing.usableGates(standing.countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
     }
 
-    private func smallest(_ candidates: [PlanItem], _ goal: Requirements, chosen: [MethodKind]) -> [PlanItem]? {
-        let wanted = chosen.compactMap { method in candidates.first { $0.method == method } }
+    private func smallest(_ candidates: [PlanItem], _ goal: Requirements, _ wanted: [PlanItem]) -> [PlanItem]? {
         for size in 1...Swift.max(1, candidates.count) {
             let fitting = subsets(of: candidates, size: size).filter { meets($0, goal) }
             guard !fitting.isEmpty else { continue }
@@ -150,31 +154,28 @@ public struct Planner: Sendable {
                 if countLeft != countRight { return countLeft > countRight }
                 if let differ = wanted.indices.first(where: { keptLeft[$0] != keptRight[$0] }) { return keptLeft[differ] }
                 return isBetter(left, right)
-            }.map { keepLonger($0, wanted, candidates, goal) }
+            }
         }
         return nil
     }
 
-    /// A chosen method that is safer but costs one step more stays in the plan although it is no longer the smallest.
-    private func keepLonger(_ best: [PlanItem], _ wanted: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
-        guard let safer = saferButLonger(than: best, candidates, goal).first(where: wanted.contains) else { return best }
-        return ordered(best + [safer], goal)
-    }
-
-    private func alternatives(of plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {
+    /// What could stand in a slot: with the rest kept, or, in a plan that a safer method made longer, with one of the
+    /// rest left out again.
+    private func alternatives(of plan: [PlanItem], size: Int, _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {
         plan.indices.map { slot in
             candidates.filter { other in
                 guard !plan.contains(other) else { return false }
                 var changed = plan
                 changed[slot] = other
-                return meets(changed, goal)
+                return changed.count == size
+                    ? meets(changed, goal) : changed.contains { left in left != other && meets(changed.filter { $0 != left }, goal) }
             }.sorted { rank($0) < rank($1) }
         }
     }
 
     private func saferButLonger(than plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
         guard let first = plan.first else { return [] }
-        let reachable = alternatives(of: plan, candidates, goal).flatMap { $0 }
+        let reachable = alternatives(of: plan, size: plan.count, candidates, goal).flatMap { $0 }
         return candidates.filter { other in
             rank(other) < rank(first) && !plan.contains(other) && !reachable.contains(other)
                 && servesSignIn(other) && meets(plan + [other], goal)

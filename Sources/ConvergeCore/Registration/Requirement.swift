@@ -35,9 +35,10 @@ extension Standing {
 
     /// What counts for a reset, each with its group and the channel it travels over.
     var countingGates: Set<GateKey> {
-        Set(credentials.filter { counts($0, for: .reset) }.compactMap { credential in
-            credential.traits.group.map { GateKey(group: $0, channel: credential.channel) }
-        })
+        Set(
+            credentials.filter { counts($0, for: .reset) }.compactMap { credential in
+                credential.traits.group.map { GateKey(group: $0, channel: credential.channel) }
+            })
     }
 
     /// How many gates (at most two are ever asked for) these can pass: two of them differ in group *and* in channel, and

@@ -85,7 +85,8 @@ public enum SignInMachine {
 
     /// What a correct first factor leads to, before any event: starts the clock of a grace period.
     public static func begin(_ state: SignInState, _ facts: SignInFacts) -> SignInTransition {
-        let graceBegins = facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
+        let graceBegins =
+            facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
             && facts.person.mfaFirstHeldAt == nil
         return SignInTransition(
             state: SignInDecision.next(state, facts).state, effects: graceBegins ? [.startGrace] : [], accepted: true)

@@ -46,7 +46,8 @@ extension Administration {
         var filter = AuditFilter(limit: max(1, min(query.limit, 100_000)))
         if let text = query.category {
             guard let category = AuditCategory.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
-                throw Problem("There is no category “\(text)”. There are: \(AuditCategory.allCases.map(\.rawValue).joined(separator: ", ")).")
+                throw Problem(
+                    "There is no category “\(text)”. There are: \(AuditCategory.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
             filter.category = category
         }
@@ -69,14 +70,20 @@ extension Administration {
 
     /// Rows as CSV, with a header; formulas of spreadsheets are neutralised.
     public static func csv(_ rows: [AuditRow]) -> String {
-        let header = ["at", "category", "activity", "result", "reason", "person", "actor", "correlation", "reference", "network", "policyVersion", "details"]
-        return CSV.write([header] + rows.map { row in
-            [
-                row.at, row.category, row.activity, row.result, row.reason ?? "", row.person ?? "", row.actor, row.correlation ?? "",
-                row.reference ?? "", row.network ?? "", row.policyVersion.map(String.init) ?? "",
-                row.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "; "),
-            ]
-        })
+        let header = [
+            "at", "category", "activity", "result", "reason", "person", "actor", "correlation", "reference", "network", "policyVersion",
+            "details",
+        ]
+        return CSV.write(
+            [header]
+                + rows.map { row in
+                    [
+                        row.at, row.category, row.activity, row.result, row.reason ?? "", row.person ?? "", row.actor,
+                        row.correlation ?? "",
+                        row.reference ?? "", row.network ?? "", row.policyVersion.map(String.init) ?? "",
+                        row.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "; "),
+                    ]
+                })
     }
 }
 

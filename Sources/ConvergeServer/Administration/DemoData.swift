@@ -14,9 +14,12 @@ extension Administration {
     static let demoPeople = [
         DemoPerson(name: "ada", password: "copper kettle by the sea", story: "new, has registered nothing", displayName: "Ada Okafor"),
         DemoPerson(name: "ben", password: "seven lanterns on a hill", story: "phone (by text) and e-mail", displayName: "Ben Castell"),
-        DemoPerson(name: "cara", password: "wooden bridge in april", story: "her review is due, and the directory knows an address", displayName: "Cara Lind"),
         DemoPerson(
-            name: "dana", password: "quiet orchard after rain", story: "administrator, has registered nothing", displayName: "Dana Whitfield",
+            name: "cara", password: "wooden bridge in april", story: "her review is due, and the directory knows an address",
+            displayName: "Cara Lind"),
+        DemoPerson(
+            name: "dana", password: "quiet orchard after rain", story: "administrator, has registered nothing",
+            displayName: "Dana Whitfield",
             roles: [.globalAdministrator]),
         DemoPerson(name: "gita", password: "paper boats in the park", story: "guest", displayName: "Gita Rao", kind: .guest),
     ]

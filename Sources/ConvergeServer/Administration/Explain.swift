@@ -73,7 +73,8 @@ extension Administration {
 
     private static func words(_ credential: Credential, _ hint: String, _ dossier: Dossier) -> String {
         let uses = [Purpose.signIn, .reset].map { purpose in
-            dossier.standing.whyNotCounting(credential, for: purpose).map { "\(purpose.rawValue): no, \(words($0))" } ?? "\(purpose.rawValue): counts"
+            dossier.standing.whyNotCounting(credential, for: purpose).map { "\(purpose.rawValue): no, \(words($0))" }
+                ?? "\(purpose.rawValue): counts"
         }
         let gap = credential.capabilities.compactMap { dossier.reach.gaps[credential.use($0)] }.first
         let reach = gap.map { ", cannot be reached now (\($0.why.rawValue)\($0.until.map { " until \($0.iso)" } ?? ""))" } ?? ""

@@ -32,7 +32,9 @@ extension Administration {
     ///
     /// - Parameter password: nil: one is made that must be changed at the first sign-in, and returned.
     /// - Returns: the generated password.
-    public func add(_ new: NewPerson, password: Secret? = nil, mustChange: Bool = true, by actor: String = "command line") async throws -> Secret {
+    public func add(_ new: NewPerson, password: Secret? = nil, mustChange: Bool = true, by actor: String = "command line") async throws
+        -> Secret
+    {
         let given = password ?? Self.generatedPassword(instance)
         let hash = try await PasswordDoor(instance: instance).hash(given), now = self.now
         try await instance.database.write { db in
@@ -157,7 +159,9 @@ extension Administration {
         let hash = try await PasswordDoor(instance: instance).hash(password)
         try await instance.database.write { db in
             let record = try person(name, db)
-            guard try instance.people.raiseSecurityVersion(record.person, db) else { throw Problem("Somebody else changed this person just now. Try again.") }
+            guard try instance.people.raiseSecurityVersion(record.person, db) else {
+                throw Problem("Somebody else changed this person just now. Try again.")
+            }
             try instance.people.setPassword(record.id, hash: hash, at: now, mustChange: true, db)
             try endEverything(record, now, db)
             for known in [true, false] { try instance.passwordLocks.open(PasswordDoor.lockKey(record.id.text, known: known), db) }
@@ -194,7 +198,9 @@ extension Administration {
                 }
                 guard !others.isEmpty else { throw Problem("\(record.name) is the last global administrator and keeps the role.") }
             }
-            guard try instance.people.raiseSecurityVersion(record.person, db) else { throw Problem("Somebody else changed this person just now. Try again.") }
+            guard try instance.people.raiseSecurityVersion(record.person, db) else {
+                throw Problem("Somebody else changed this person just now. Try again.")
+            }
             try instance.people.setRoles(record.id, roles, db)
             try Ledger(instance, db, now: now).note(
                 .roleChanged, record, by: .operatorConsole,

@@ -1,227 +1,295 @@
 import ConvergeCore
 import Yams
 
-/// Reads the nodes of a policy file; collects every problem instead of stopping at the first.
+/// One reading of a policy file: collects every problem, and never stops at the first.
 struct PolicyReader {
-    let groups: [GroupID: String]
+    let groups: [String: GroupID]
     private(set) var problems: [String] = []
 
-    init(groups: [GroupID: String]) {
-        self.groups = groups
+    /// A mapping at one place of the file.
+    struct Section {
+        let path: String
+        var nodes: [String: Node] = [:]
     }
 
-    static let keys = [
-        "": ["rollOut", "mfa", "reset", "registration", "bridge", "session", "password", "trustedNetworks", "emergencyAccounts"],
-        "mfa": ["name", "applies", "required", "allow", "exclude", "graceDays", "rememberBrowserDays", "exemptTrustedNetworks"],
-        "reset": [
-            "name", "applies", "gates", "allow", "exclude", "options", "includeGuests", "reconfirmDays", "skipsMax",
-            "unlockWithoutReset", "notifyPerson", "notifyAdministrators", "minimumAgeHours", "ownMailDomainsCount",
-        ],
-        "registration": ["name", "applies", "requireForMFA", "requireForReset", "guard", "recoveryCodes"],
-        "bridge": ["days", "compromised"], "session": ["idleMinutes", "absoluteHours", "freshMinutes"],
-        "password": ["profile", "minimumLength", "bannedWords", "reuseLast"], "applies": ["to", "groups", "except"],
-    ]
+    init(groups: [String: GroupID]) { self.groups = groups }
 
-    mutating func document(_ root: Node) -> PolicyDocument {
-        let top = mapping(root, "", "the file")
-        let initial = PolicyDocument.initial
-        if let text = top["rollOut"]?.string, text != "all" {
-            problems.append("rollOut: only “all” is possible in this release; there are no former pages to roll back to.")
+    mutating func document(_ yaml: String) -> PolicyDocument? {
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: yaml)
+        } catch {
+            problems.append(Self.sentence(error))
+            return nil
         }
-        var document = PolicyDocument(
-            mfa: rules(top["mfa"], "mfa").map { mfa($0.0, $0.1) }, reset: rules(top["reset"], "reset").map { reset($0.0, $0.1) },
-            registration: rules(top["registration"], "registration").map { registration($0.0, $0.1) })
-        if document.mfa.isEmpty { problems.append("mfa: at least one rule is needed.") }
-        document.bridge = top["bridge"].map { bridge($0) } ?? initial.bridge
-        document.session = top["session"].map { session($0) } ?? initial.session
-        document.password = top["password"].map { password($0) } ?? initial.password
-        document.trustedNetworks = strings(top["trustedNetworks"], "trustedNetworks")
-        for network in document.trustedNetworks where (try? CIDR(network)) == nil {
-            problems.append("trustedNetworks: “\(network)” is not a network such as 192.0.2.0/24.")
+        guard let node else {
+            problems.append("The file is empty.")
+            return nil
         }
-        document.emergencyAccounts = strings(top["emergencyAccounts"], "emergencyAccounts")
+        let top = section(node, "")
+        _ = word(top, "rollOut")
+        let document = PolicyDocument(
+            mfa: rules(top, "mfa").map { mfaRule($0) }, reset: rules(top, "reset").map { resetRule($0) },
+            registration: rules(top, "registration").map { registrationRule($0) }, bridge: bridge(top), session: session(top),
+            password: password(top), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
+        unique(document.mfa.map(\.name), "mfa")
+        unique(document.reset.map(\.name), "reset")
+        unique(document.registration.map(\.name), "registration")
         return document
     }
 
-    // MARK: sections
+    private static func sentence(_ error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
+            "Line \(mark.line): this is no YAML."
+        case .duplicatedKeysInMapping: "The file is no YAML: a key occurs twice in one place."
+        default: "The file is no YAML."
+        }
+    }
 
-    private mutating func mfa(_ node: [String: Node], _ place: String) -> MFARule {
+    // MARK: rules
+
+    private mutating func mfaRule(_ section: Section) -> MFARule {
         MFARule(
-            name: name(node, place), scope: scope(node["applies"], place), required: bool(node, "required", true, place),
-            allow: capabilities(node["allow"], "\(place).allow", for: .signIn), exclude: capabilities(node["exclude"], "\(place).exclude", for: nil),
-            graceDays: optional(node, "graceDays", 0...90, place), rememberBrowserDays: optional(node, "rememberBrowserDays", 0...365, place),
-            exemptTrustedNetworks: bool(node, "exemptTrustedNetworks", false, place))
+            name: ruleName(section), scope: scope(section), required: flag(section, "required"),
+            allow: capabilities(section, "allow", for: .signIn), exclude: capabilities(section, "exclude", for: nil),
+            graceDays: number(section, "graceDays"), rememberBrowserDays: number(section, "rememberBrowserDays"),
+            exemptTrustedNetworks: flag(section, "exemptTrustedNetworks"))
     }
 
-    private mutating func reset(_ node: [String: Node], _ place: String) -> ResetRule {
-        var rule = ResetRule(
-            name: name(node, place), scope: scope(node["applies"], place), includeGuests: bool(node, "includeGuests", false, place),
-            gates: optional(node, "gates", 1...2, place) ?? 2, allow: capabilities(node["allow"], "\(place).allow", for: .reset),
-            exclude: capabilities(node["exclude"], "\(place).exclude", for: nil))
-        for text in strings(node["options"], "\(place).options") {
-            if let option = ResetOption(rawValue: text) { rule.options.insert(option) } else { problems.append("\(place).options: “\(text)” is not an option.") }
-        }
-        rule.reconfirmDays = optional(node, "reconfirmDays", 0...730, place)
-        rule.skipsMax = optional(node, "skipsMax", 0...1000, place)
-        rule.unlockWithoutReset = bool(node, "unlockWithoutReset", false, place)
-        rule.notifyPerson = bool(node, "notifyPerson", true, place)
-        rule.notifyAdministrators = bool(node, "notifyAdministrators", true, place)
-        rule.minimumAgeHours = optional(node, "minimumAgeHours", 0...720, place) ?? 24
-        rule.ownMailDomainsCount = bool(node, "ownMailDomainsCount", false, place)
-        return rule
+    private mutating func resetRule(_ section: Section) -> ResetRule {
+        ResetRule(
+            name: ruleName(section), scope: scope(section), includeGuests: flag(section, "includeGuests"),
+            gates: number(section, "gates") ?? 2, allow: capabilities(section, "allow", for: .reset),
+            exclude: capabilities(section, "exclude", for: nil), options: options(section),
+            reconfirmDays: number(section, "reconfirmDays"), skipsMax: number(section, "skipsMax"),
+            unlockWithoutReset: flag(section, "unlockWithoutReset"), notifyPerson: flag(section, "notifyPerson"),
+            notifyAdministrators: flag(section, "notifyAdministrators"), minimumAgeHours: number(section, "minimumAgeHours") ?? 24,
+            ownMailDomainsCount: flag(section, "ownMailDomainsCount"))
     }
 
-    private mutating func registration(_ node: [String: Node], _ place: String) -> RegistrationRule {
-        var kind = RegistrationGuard.password
-        if let text = node["guard"]?.string {
-            if let read = RegistrationGuard(rawValue: text) {
-                kind = read
-            } else {
-                let all = RegistrationGuard.allCases.map(\.rawValue)
-                problems.append("\(place).guard: “\(text)” is not one of \(all.joined(separator: ", ")).")
-            }
-        }
-        return RegistrationRule(
-            name: name(node, place), scope: scope(node["applies"], place), requireForMFA: bool(node, "requireForMFA", true, place),
-            requireForReset: bool(node, "requireForReset", true, place), guardKind: kind, recoveryCodes: bool(node, "recoveryCodes", true, place))
+    private mutating func registrationRule(_ section: Section) -> RegistrationRule {
+        RegistrationRule(
+            name: ruleName(section), scope: scope(section), requireForMFA: flag(section, "requireForMFA"),
+            requireForReset: flag(section, "requireForReset"),
+            guardKind: RegistrationGuard(rawValue: word(section, "guard")) ?? .accessPass,
+            recoveryCodes: flag(section, "recoveryCodes"))
     }
 
-    private mutating func bridge(_ node: Node) -> BridgePolicy {
-        let map = mapping(node, "bridge", "bridge")
-        return BridgePolicy(
-            days: optional(map, "days", 0...365, "bridge") ?? 30,
-            compromised: capabilities(map["compromised"], "bridge.compromised", for: nil))
+    private mutating func bridge(_ top: Section) -> BridgePolicy {
+        let section = subsection(top, "bridge")
+        return BridgePolicy(days: number(section, "days") ?? 0, compromised: capabilities(section, "compromised", for: nil))
     }
 
-    private mutating func session(_ node: Node) -> SessionPolicy {
-        let map = mapping(node, "session", "session")
+    private mutating func session(_ top: Section) -> SessionPolicy {
+        let section = subsection(top, "session")
         return SessionPolicy(
-            idleMinutes: optional(map, "idleMinutes", 5...1440, "session") ?? 60,
-            absoluteHours: optional(map, "absoluteHours", 1...720, "session") ?? 12,
-            freshMinutes: optional(map, "freshMinutes", 1...60, "session") ?? 10)
+            idleMinutes: number(section, "idleMinutes") ?? 1, absoluteHours: number(section, "absoluteHours") ?? 1,
+            freshMinutes: number(section, "freshMinutes") ?? 1)
     }
 
-    private mutating func password(_ node: Node) -> PasswordPolicy {
-        let map = mapping(node, "password", "password")
-        var policy = PasswordPolicy()
-        if let text = map["profile"]?.string {
-            if let profile = PasswordProfile(rawValue: text) { policy.profile = profile } else { problems.append("password.profile: “\(text)” is not nist or entra.") }
+    private mutating func password(_ top: Section) -> PasswordPolicy {
+        let section = subsection(top, "password")
+        return PasswordPolicy(
+            profile: PasswordProfile(rawValue: word(section, "profile")) ?? .nist,
+            minimumLength: number(section, "minimumLength") ?? 64, bannedWords: list(section, "bannedWords"),
+            reuseLast: flag(section, "reuseLast"))
+    }
+
+    private mutating func networks(_ top: Section) -> [String] {
+        let texts = list(top, "trustedNetworks")
+        for text in texts where (try? CIDR(text)) == nil {
+            problem(top, "trustedNetworks", "\(text) is not a network such as 192.0.2.0/24")
         }
-        policy.minimumLength = optional(map, "minimumLength", 8...128, "password") ?? (policy.profile == .nist ? 12 : 8)
-        policy.bannedWords = strings(map["bannedWords"], "password.bannedWords")
-        policy.reuseLast = bool(map, "reuseLast", false, "password")
-        return policy
+        return texts
     }
 
-    // MARK: parts
+    private mutating func ruleName(_ section: Section) -> String {
+        let name = text(section, "name").trimmingSpaces()
+        if name.isEmpty || name.count > 100 { problem(section, "name", "it takes 1 to 100 characters") }
+        return name
+    }
 
-    private mutating func scope(_ node: Node?, _ place: String) -> PolicyScope {
-        guard let node else { return PolicyScope(.all) }
-        let map = mapping(node, "applies", "\(place).applies")
-        let included = groupIDs(map["groups"], "\(place).applies.groups"), except = groupIDs(map["except"], "\(place).applies.except")
-        if map["groups"] != nil { return PolicyScope(.selected, groups: included, except: except) }
-        guard let text = map["to"]?.string else { return PolicyScope(.all, except: except) }
-        guard let extent = PolicyScope.Extent(rawValue: text), extent != .selected else {
-            problems.append("\(place).applies.to: “\(text)” is not all or none; name groups with “groups”.")
-            return PolicyScope(.none)
+    private mutating func unique(_ names: [String], _ section: String) {
+        let repeated = Dictionary(grouping: names, by: { $0 }).filter { $0.value.count > 1 && !$0.key.isEmpty }.keys.sorted()
+        for name in repeated { problems.append("\(section): two rules are named “\(name)”.") }
+    }
+
+    // MARK: lists with a meaning
+
+    private mutating func capabilities(_ section: Section, _ word: String, for purpose: Purpose?) -> Set<Capability> {
+        let usable = purpose.map { PolicyFile.usable(for: $0) }
+        return Set(
+            list(section, word).compactMap { text -> Capability? in
+                guard let capability = Capability(rawValue: text) else {
+                    let near = Nearest.nearest(to: text, in: (usable ?? Capability.allCases).map(\.rawValue))
+                    problem(section, word, "\(text) is not a method's capability" + Self.meant(near))
+                    return nil
+                }
+                guard let usable, !usable.contains(capability) else { return capability }
+                problem(section, word, Self.unusable(capability, purpose, usable))
+                return nil
+            })
+    }
+
+    private static func unusable(_ capability: Capability, _ purpose: Purpose?, _ usable: [Capability]) -> String {
+        let here = "These do: \(usable.map(\.rawValue).joined(separator: ", "))"
+        guard MethodRegistry.implementedCapabilities.contains(capability) else {
+            return "\(capability.rawValue) does not exist in this release. \(here)"
         }
-        return PolicyScope(extent, except: except)
+        if capability == .recoveryCode, purpose == .signIn {
+            return "recoveryCode needs no permission here; the switch is registration[].recoveryCodes. \(here)"
+        }
+        if capability == .recoveryCode { return "recoveryCode belongs into reset[].options. \(here)" }
+        return "\(capability.rawValue) cannot serve \(purpose == .reset ? "a reset" : "as a second step at sign-in"). \(here)"
     }
 
-    private mutating func groupIDs(_ node: Node?, _ place: String) -> Set<GroupID> {
-        var found: Set<GroupID> = []
-        for name in strings(node, place) {
-            if let id = groups.first(where: { $0.value == name })?.key {
-                found.insert(id)
-            } else {
-                let near = Nearest.nearest(to: name, in: Array(groups.values)).map { " Did you mean “\($0)”?" } ?? ""
-                problems.append("\(place): there is no group “\(name)”.\(near)")
+    private mutating func options(_ section: Section) -> Set<ResetOption> {
+        Set(
+            list(section, "options").compactMap { text in
+                let near = Nearest.nearest(to: text, in: ResetOption.allCases.map(\.rawValue))
+                guard let option = ResetOption(rawValue: text) else {
+                    problem(section, "options", "\(text) is no option" + Self.meant(near))
+                    return nil
+                }
+                guard option == .recoveryCode else {
+                    problem(section, "options", "\(text) does not exist in this release. This does: recoveryCode")
+                    return nil
+                }
+                return option
+            })
+    }
+
+    private mutating func scope(_ section: Section) -> PolicyScope {
+        guard let node = section.nodes["applies"] else { return PolicyScope(.all) }
+        if let scalar = node.scalar {
+            switch scalar.string {
+            case "all": return PolicyScope(.all)
+            case "none": return PolicyScope(.none)
+            default:
+                problem(section, "applies", "it is `all`, `none`, or a mapping with `groups`")
+                return PolicyScope(.none)
             }
         }
-        return found
+        let inner = self.section(node, "applies")
+        let groups = groupIDs(inner, "groups"), except = groupIDs(inner, "except")
+        let asked = inner.nodes["to"] == nil && inner.nodes["groups"] != nil ? "groups" : word(inner, "to")
+        if asked != "groups", inner.nodes["groups"] != nil {
+            problem(inner, "groups", "groups are named, yet `to` is \(asked)")
+        }
+        if asked == "groups", groups.isEmpty { problem(section, "applies", "it names no group, so the rule would apply to nobody") }
+        let extent: PolicyScope.Extent = asked == "groups" ? .selected : asked == "none" ? .none : .all
+        return PolicyScope(extent, groups: groups, except: except)
     }
 
-    /// Capabilities by name. One that this release cannot verify is refused with a sentence that names those it can.
-    private mutating func capabilities(_ node: Node?, _ place: String, for purpose: Purpose?) -> Set<Capability> {
-        var found: Set<Capability> = []
-        for name in strings(node, place) {
-            guard let capability = Capability(rawValue: name) else {
-                let near = Nearest.nearest(to: name, in: Capability.allCases.map(\.rawValue)).map { " Did you mean “\($0)”?" } ?? ""
-                problems.append("\(place): “\(name)” is not a capability.\(near)")
+    private mutating func groupIDs(_ section: Section, _ word: String) -> Set<GroupID> {
+        Set(
+            list(section, word).compactMap { name in
+                if let id = groups[name] { return id }
+                let near = Nearest.nearest(to: name, in: groups.keys.sorted())
+                problem(section, word, "there is no group “\(name)”" + Self.meant(near.map { "“\($0)”" }))
+                return nil
+            })
+    }
+
+    // MARK: values
+
+    private mutating func section(_ node: Node, _ path: String) -> Section {
+        guard let mapping = node.mapping else {
+            problems.append("\(Self.line(node))\(path.isEmpty ? "The file" : path) takes keys and values.")
+            return Section(path: path)
+        }
+        var section = Section(path: path)
+        let known = PolicyKey.words(in: path)
+        for (key, value) in mapping {
+            guard let word = key.scalar?.string, known.contains(word) else {
+                let word = key.scalar?.string ?? "?"
+                let name = path.isEmpty ? word : "\(path).\(word)"
+                problems.append("\(Self.line(key))\(name) is not a policy key" + (Nearest.nearest(to: word, in: known).map { "; did you mean \($0)?" } ?? "."))
                 continue
             }
-            let possible = MethodRegistry.implementedCapabilities
-            guard let purpose else {
-                found.insert(capability)
-                continue
-            }
-            guard possible.contains(capability) else {
-                let useful = possible.filter { MethodRegistry.traits(of: $0).service(for: purpose) == .counts }.sorted().map(\.rawValue)
-                problems.append("\(place): “\(name)” does not exist in this release yet. It has \(useful.joined(separator: ", ")).")
-                continue
-            }
-            guard MethodRegistry.traits(of: capability).service(for: purpose) == .counts else {
-                problems.append("\(place): “\(name)” cannot serve here.")
-                continue
-            }
-            found.insert(capability)
+            section.nodes[word] = value
         }
-        return found
+        for word in known where section.nodes[word] == nil && PolicyKey.row(path, word).fallback == nil {
+            problems.append("\(Self.line(node))\(path.isEmpty ? word : "\(path).\(word)") is missing.")
+        }
+        return section
     }
 
-    private mutating func rules(_ node: Node?, _ kind: String) -> [([String: Node], String)] {
-        guard let node else { return [] }
-        guard let items = node.sequence else {
-            problems.append("\(kind): a list of rules is expected.")
+    private mutating func subsection(_ top: Section, _ word: String) -> Section {
+        top.nodes[word].map { section($0, word) } ?? Section(path: word)
+    }
+
+    private mutating func rules(_ top: Section, _ word: String) -> [Section] {
+        guard let node = top.nodes[word] else { return [] }
+        guard let sequence = node.sequence else {
+            problem(top, word, "it takes a list of rules, or []")
             return []
         }
-        return items.enumerated().map { (mapping($1, kind, "\(kind)[\($0 + 1)]"), "\(kind)[\($0 + 1)]") }
+        return sequence.map { section($0, "\(word)[]") }
     }
 
-    private mutating func mapping(_ node: Node, _ kind: String, _ place: String) -> [String: Node] {
-        guard let map = node.mapping else {
-            problems.append("\(place): names and values are expected.")
-            return [:]
-        }
-        var found: [String: Node] = [:]
-        let known = Self.keys[kind] ?? []
-        for (key, value) in map {
-            let name = key.string ?? ""
-            guard known.contains(name) else {
-                let near = Nearest.nearest(to: name, in: known).map { " Did you mean “\($0)”?" } ?? ""
-                problems.append("\(place): there is no setting “\(name)”.\(near)")
-                continue
-            }
-            found[name] = value
-        }
-        return found
-    }
-
-    private mutating func name(_ node: [String: Node], _ place: String) -> String {
-        if let text = node["name"]?.string, !text.isEmpty { return text }
-        problems.append("\(place): a name is needed; people read it when they ask why.")
-        return ""
-    }
-
-    private mutating func bool(_ node: [String: Node], _ key: String, _ fallback: Bool, _ place: String) -> Bool {
-        guard let value = node[key] else { return fallback }
-        if let bool = value.bool { return bool }
-        problems.append("\(place).\(key): true or false is expected.")
+    private mutating func text(_ section: Section, _ word: String) -> String {
+        let fallback = PolicyKey.row(section.path, word).fallback ?? ""
+        guard let node = section.nodes[word] else { return fallback }
+        if let scalar = node.scalar { return scalar.string }
+        problem(section, word, "it takes one value")
         return fallback
     }
 
-    private mutating func optional(_ node: [String: Node], _ key: String, _ range: ClosedRange<Int>, _ place: String) -> Int? {
-        guard let value = node[key] else { return nil }
-        if let number = value.int, range.contains(number) { return number }
-        problems.append("\(place).\(key): a number from \(range.lowerBound) to \(range.upperBound) is expected.")
-        return nil
+    private mutating func word(_ section: Section, _ word: String) -> String {
+        let text = text(section, word)
+        guard case .choice(let choices) = PolicyKey.row(section.path, word).kind, !choices.contains(text) else { return text }
+        if section.path.isEmpty, word == "rollOut" {
+            problem(section, word, "only all is possible in this release, as the two former registration pages do not exist")
+        } else {
+            problem(section, word, "it is one of: \(choices.joined(separator: ", "))")
+        }
+        return text
     }
 
-    private mutating func strings(_ node: Node?, _ place: String) -> [String] {
-        guard let node else { return [] }
-        if let items = node.sequence { return items.compactMap(\.string) }
-        if let text = node.string { return text.isEmpty ? [] : [text] }
-        problems.append("\(place): a list is expected.")
-        return []
+    private mutating func flag(_ section: Section, _ word: String) -> Bool {
+        switch text(section, word) {
+        case "true": return true
+        case "false": return false
+        default:
+            problem(section, word, "it is true or false")
+            return false
+        }
     }
+
+    private mutating func number(_ section: Section, _ word: String) -> Int? {
+        let text = text(section, word)
+        if text.isEmpty, section.nodes[word] == nil { return nil }
+        guard case .number(let range) = PolicyKey.row(section.path, word).kind, let number = Int(text), range.contains(number) else {
+            problem(section, word, "it is a whole number, \(PolicyKey.row(section.path, word).kind.words)")
+            return nil
+        }
+        return number
+    }
+
+    private mutating func list(_ section: Section, _ word: String) -> [String] {
+        guard let node = section.nodes[word] else { return [] }
+        if let scalar = node.scalar { return scalar.string.isEmpty ? [] : [scalar.string] }
+        let texts = node.sequence?.compactMap(\.scalar?.string)
+        guard let texts, texts.count == node.sequence?.count else {
+            problem(section, word, "it takes a list, such as [one, two]")
+            return []
+        }
+        return texts
+    }
+
+    // MARK: problems
+
+    private static let end = "."
+
+    private mutating func problem(_ section: Section, _ word: String, _ what: String) {
+        let name = section.path.isEmpty ? word : "\(section.path).\(word)"
+        let end = what.hasSuffix("?") ? "" : Self.end
+        problems.append("\(section.nodes[word].map(Self.line) ?? "")\(name): \(what)\(end)")
+    }
+
+    private static func meant(_ near: String?) -> String { near.map { "; did you mean \($0)?" } ?? "" }
+
+    private static func line(_ node: Node) -> String { node.mark.map { "Line \($0.line): " } ?? "" }
 }

@@ -34,7 +34,9 @@ extension Administration {
 
     /// A one-time code with which `/setup` makes the first administrator; 24 hours. Refused once there is one.
     public func makeAdminCode() async throws -> Secret {
-        guard let code = ReadableCode(.accessPass, length: 16, random: instance.world.random(16)) else { throw Fault("no randomness for a code") }
+        guard let code = ReadableCode(.accessPass, length: 16, random: instance.world.random(16)) else {
+            throw Fault("no randomness for a code")
+        }
         let now = self.now, hash = codeHash(code.canonical.text)
         try await instance.database.write { db in
             guard try isSetupOpen(db) else {
@@ -61,7 +63,9 @@ extension Administration {
     func setUp(_ new: NewPerson, code typed: String, hash: Secret, ledger: Ledger) throws -> Refusal? {
         let db = ledger.db, now = ledger.now
         guard try isSetupOpen(db), try codes.isGood(hash: codeHash(typed), now: now, db) else { return Refusal(.setupCodeWrong) }
-        guard let name = SignInName(new.name), try instance.people.find(nameKey: name.normalised, db) == nil else { return Refusal(.nameTaken) }
+        guard let name = SignInName(new.name), try instance.people.find(nameKey: name.normalised, db) == nil else {
+            return Refusal(.nameTaken)
+        }
         guard try codes.spend(hash: codeHash(typed), now: now, db) else { return Refusal(.setupCodeWrong) }
         try insert(new, hash: hash, mustChange: false, now: now, db)
         try ledger.note(.administratorSetUp, person(new.name, db))

@@ -88,6 +88,7 @@ extension Config {
     /// Whether texts may go to a number's country.
     func isCountryOpen(_ phone: PhoneNumber) -> Bool {
         guard case .success(let parsed) = PhoneParser.parse(phone.e164, region: organisation.country) else { return false }
-        return textCountries.contains(parsed.region) || textCountries.contains { Countries.callingCode(of: $0) == Countries.callingCode(of: parsed.region) }
+        return textCountries.contains(parsed.region)
+            || textCountries.contains { Countries.callingCode(of: $0) == Countries.callingCode(of: parsed.region) }
     }
 }

@@ -8,7 +8,8 @@ public struct LogLines: LogHandler {
 
     /// A logger for production.
     public static func logger(_ level: Logger.Level, json: Bool) -> Logger {
-        var log = json ? Logger(label: "converge") { _ in LogLines() } : Logger(label: "converge") { StreamLogHandler.standardError(label: $0) }
+        var log =
+            json ? Logger(label: "converge") { _ in LogLines() } : Logger(label: "converge") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = level
         return log
     }
@@ -24,7 +25,9 @@ public struct LogLines: LogHandler {
     ) {
         var fields = ["level": level.rawValue, "message": message.description, "source": source]
         for (key, value) in self.metadata.merging(metadata ?? [:], uniquingKeysWith: { $1 }) { fields[key] = value.description }
-        guard let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes]) else { return }
+        guard let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes]) else {
+            return
+        }
         FileHandle.standardError.write(data + Data("\n".utf8))
     }
 }

@@ -52,7 +52,8 @@ struct Registrar {
         }
         guard let new = step.finished else {
             if let refusal = step.refusal, refusal.code == .codeWrong || refusal.code == .codeTooMany {
-                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
+                try ledger.note(
+                    .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
             }
             return .waiting(step.state, step.prompt, step.refusal)
         }

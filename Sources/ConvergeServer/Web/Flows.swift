@@ -26,7 +26,8 @@ enum FlowRoutes {
             try await with(request, instance) { try await $0.show($1, request, instance) }
         },
         // Somebody comes back by address to where a form was sent.
-        .open(.get, "/flows/:id/:action") { request, _ in .redirect(LocalPath.checked("/flows/" + (request.parameters["id"] ?? "")) ?? "/") },
+        .open(.get, "/flows/:id/:action") { request, _ in .redirect(LocalPath.checked("/flows/" + (request.parameters["id"] ?? "")) ?? "/")
+        },
         .open(.post, "/flows/:id/:action") { request, instance in
             let path = "/flows/" + (request.parameters["id"] ?? "")
             do {

@@ -33,8 +33,9 @@ public struct Front: Sendable {
     public func router() -> Router<FrontContext> {
         let router = Router(context: FrontContext.self)
         for route in Routes.all where !route.demoOnly || instance.config.isDemo {
-            let path = RouterPath(route.path.split(separator: "/").map { $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0) }
-                .joined(separator: "/"))
+            let path = RouterPath(
+                route.path.split(separator: "/").map { $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0) }
+                    .joined(separator: "/"))
             router.on(path, method: route.method) { request, context in
                 await respond(request, context, to: route)
             }

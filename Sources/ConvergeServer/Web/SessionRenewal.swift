@@ -19,7 +19,8 @@ extension Instance {
 
     /// The session of a request, looked up inside the transaction that needs it. Throws `Overtaken` when it has ended.
     func liveSession(_ signedIn: SignedInRequest, _ db: any Connection) throws -> SessionRecord {
-        guard let session = try session(signedIn.request.sessionSecret, now: signedIn.request.now, db), session.id == signedIn.session.id else {
+        guard let session = try session(signedIn.request.sessionSecret, now: signedIn.request.now, db), session.id == signedIn.session.id
+        else {
             throw Overtaken()
         }
         return session

@@ -5,8 +5,10 @@ import Testing
 struct DefaultTests {
     private func phone(verifiedBy capability: Capability) -> Credential { credential(.mobilePhone) { $0.verifiedBy = capability } }
 
-    private func effective(_ held: [Credential], _ allow: Set<Capability>, _ preference: [CredentialUse] = [],
-                           cutOff: Set<Capability> = []) -> CredentialUse? {
+    private func effective(
+        _ held: [Credential], _ allow: Set<Capability>, _ preference: [CredentialUse] = [],
+        cutOff: Set<Capability> = []
+    ) -> CredentialUse? {
         var scene = Scene(Cast.ada, held, policy(mfa: allow))
         scene.person.preference = preference
         scene.cutOff(cutOff)
@@ -92,8 +94,9 @@ struct DefaultTests {
             credential(.passkey), credential(.totpApp), credential(.convergeApp),
         ]
         let uses = all.flatMap { one in one.capabilities.sorted().map { one.use($0) } }
-        #expect(DefaultMethod.ordered(uses, credentials: all).map(\.capability)
-            == [.appNotification, .appCode, .appCode, .passkey, .hardwareCode, .call, .text, .alternateCall, .officeCall])
+        #expect(
+            DefaultMethod.ordered(uses, credentials: all).map(\.capability)
+                == [.appNotification, .appCode, .appCode, .passkey, .hardwareCode, .call, .text, .alternateCall, .officeCall])
         let order: [Capability] = [.appNotification, .appCode, .passkey, .hardwareCode, .call, .alternateCall, .officeCall]
         for index in order.indices {
             let rest = Set(order[index...])

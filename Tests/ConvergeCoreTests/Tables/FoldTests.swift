@@ -15,24 +15,32 @@ struct FoldTests {
         return ada
     }
 
-    private func mfa(_ group: GroupID, required: Bool = true, allow: Set<Capability> = [.appCode], exclude: Set<Capability> = [],
-                     changed change: (inout MFARule) -> Void = { _ in }) -> MFARule {
-        var rule = MFARule(name: group.text, scope: PolicyScope(.selected, groups: [group]), required: required, allow: allow, exclude: exclude)
+    private func mfa(
+        _ group: GroupID, required: Bool = true, allow: Set<Capability> = [.appCode], exclude: Set<Capability> = [],
+        changed change: (inout MFARule) -> Void = { _ in }
+    ) -> MFARule {
+        var rule = MFARule(
+            name: group.text, scope: PolicyScope(.selected, groups: [group]), required: required, allow: allow, exclude: exclude)
         change(&rule)
         return rule
     }
 
-    private func reset(_ group: GroupID, gates: Int = 1, allow: Set<Capability> = [.text], exclude: Set<Capability> = [],
-                       changed change: (inout ResetRule) -> Void = { _ in }) -> ResetRule {
+    private func reset(
+        _ group: GroupID, gates: Int = 1, allow: Set<Capability> = [.text], exclude: Set<Capability> = [],
+        changed change: (inout ResetRule) -> Void = { _ in }
+    ) -> ResetRule {
         var rule = ResetRule(name: group.text, scope: PolicyScope(.selected, groups: [group]), gates: gates, allow: allow, exclude: exclude)
         change(&rule)
         return rule
     }
 
-    private func registration(_ group: GroupID, mfa: Bool = false, reset: Bool = false,
-                              guardKind: RegistrationGuard = .password) -> RegistrationRule {
-        RegistrationRule(name: group.text, scope: PolicyScope(.selected, groups: [group]), requireForMFA: mfa, requireForReset: reset,
-                         guardKind: guardKind)
+    private func registration(
+        _ group: GroupID, mfa: Bool = false, reset: Bool = false,
+        guardKind: RegistrationGuard = .password
+    ) -> RegistrationRule {
+        RegistrationRule(
+            name: group.text, scope: PolicyScope(.selected, groups: [group]), requireForMFA: mfa, requireForReset: reset,
+            guardKind: guardKind)
     }
 
     @Test func `allowed is the union of the includes minus every exclude`() {
@@ -66,7 +74,12 @@ struct FoldTests {
     @Test func `days are the fewest of those set`() {
         let both = document(
             mfa: [
-                mfa(red) { $0.graceDays = 14; $0.rememberBrowserDays = 30 }, mfa(blue) { $0.graceDays = 7; $0.rememberBrowserDays = 14 },
+                mfa(red) {
+                    $0.graceDays = 14; $0.rememberBrowserDays = 30
+                },
+                mfa(blue) {
+                    $0.graceDays = 7; $0.rememberBrowserDays = 14
+                },
                 mfa(GroupID("third")),
             ],
             reset: [reset(red) { $0.reconfirmDays = 180 }, reset(blue) { $0.reconfirmDays = 90 }, reset(GroupID("third"))])
@@ -104,8 +117,12 @@ struct FoldTests {
     @Test func `what loosens a reset must be set everywhere`() {
         func folded(_ one: Bool, _ other: Bool) -> ResolvedPolicy {
             document(reset: [
-                reset(red) { $0.ownMailDomainsCount = one; $0.unlockWithoutReset = one; $0.minimumAgeHours = one ? 0 : 24 },
-                reset(blue) { $0.ownMailDomainsCount = other; $0.unlockWithoutReset = other; $0.minimumAgeHours = other ? 0 : 24 },
+                reset(red) {
+                    $0.ownMailDomainsCount = one; $0.unlockWithoutReset = one; $0.minimumAgeHours = one ? 0 : 24
+                },
+                reset(blue) {
+                    $0.ownMailDomainsCount = other; $0.unlockWithoutReset = other; $0.minimumAgeHours = other ? 0 : 24
+                },
             ]).resolve(for: member(red, blue))
         }
         #expect(folded(true, true).ownMailDomainsCount && folded(true, true).unlockWithoutReset && folded(true, true).minimumAgeHours == 0)
@@ -151,8 +168,9 @@ struct FoldTests {
         let history = [(document: first, since: noon - .days(90)), (document: second, since: noon - .days(40))]
         let folded = third.resolve(for: member(red), former: history, since: noon - .days(2))
         #expect(folded.removedAt == [.text: noon - .days(40)])
-        #expect(second.resolve(for: member(red), former: [history[0]], since: noon - .days(40)).removedAt
-            == [.text: noon - .days(40), .call: noon - .days(40)])
+        #expect(
+            second.resolve(for: member(red), former: [history[0]], since: noon - .days(40)).removedAt
+                == [.text: noon - .days(40), .call: noon - .days(40)])
         #expect(first.resolve(for: member(red), former: [], since: noon).removedAt == [:])
     }
 }

@@ -20,24 +20,30 @@ struct PlanTests {
 
     static let rows: [Row] = [
         Row(number: 1, mfa: [.appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, plan: "T P", alternatives: ["E", "E"]),
-        Row(number: 2, mfa: [.appNotification, .appCode, .text, .call], reset: [.appCode, .text, .call], gates: 1,
+        Row(
+            number: 2, mfa: [.appNotification, .appCode, .text, .call], reset: [.appCode, .text, .call], gates: 1,
             plan: "N", alternatives: ["P"]),
         Row(number: 3, mfa: [.passkey, .appCode, .text], reset: [.appCode, .text], gates: 1, plan: "T", alternatives: ["P"]),
         Row(number: 4, mfa: [.passkey], reset: [.emailCode], gates: 1, plan: "K E", alternatives: ["", ""]),
-        Row(number: 5, mfa: [.appNotification, .appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, held: "P",
+        Row(
+            number: 5, mfa: [.appNotification, .appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, held: "P",
             plan: "N", alternatives: ["E"]),
         Row(number: 6, mfa: [.appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, held: "E", plan: "T", alternatives: ["P"]),
-        Row(number: 7, mfa: [.passkey, .appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, held: "K",
+        Row(
+            number: 7, mfa: [.passkey, .appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, held: "K",
             plan: "T P", alternatives: ["E", "E"]),
         Row(number: 8, mfa: [.appCode], reset: [.emailCode, .securityQuestions], gates: 2, plan: "T E Q", alternatives: ["", "", ""]),
-        Row(number: 9, mfa: [.appCode], reset: [.emailCode, .securityQuestions], gates: 2, person: Cast.cleo,
+        Row(
+            number: 9, mfa: [.appCode], reset: [.emailCode, .securityQuestions], gates: 2, person: Cast.cleo,
             plan: "T", alternatives: [""], resetImpossible: true),
         Row(number: 10, mfa: [.call], reset: [.text], gates: 1, plan: "P", alternatives: [""]),
         Row(number: 11, mfa: [.officeCall], reset: [.officeCall, .emailCode], gates: 1, person: Cast.dora, plan: "O", alternatives: [""]),
         Row(number: 12, mfa: [.appCode], reset: [.appCode, .emailCode], gates: 2, held: "P", plan: "T E", alternatives: ["", ""]),
-        Row(number: 13, mfa: [.appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, person: Cast.ben,
+        Row(
+            number: 13, mfa: [.appCode, .text], reset: [.appCode, .text, .emailCode], gates: 2, person: Cast.ben,
             plan: "T", alternatives: ["P"]),
-        Row(number: 14, mfa: [.text], reset: [.appCode, .emailCode, .securityQuestions], gates: 2,
+        Row(
+            number: 14, mfa: [.text], reset: [.appCode, .emailCode, .securityQuestions], gates: 2,
             plan: "P T E", alternatives: ["", "Q", "Q"]),
         Row(number: 15, mfa: [.appNotification], reset: [.appNotification, .emailCode], gates: 1, plan: "N E", alternatives: ["", ""]),
     ]

@@ -11,8 +11,10 @@ private func mark(_ standing: Standing, _ credential: Credential, _ capability: 
 }
 
 /// sign-in, reset with one gate, reset with two gates, change.
-private func marks(_ credential: Credential, _ capability: Capability, person: Person = Cast.ada, beside: [Credential] = [],
-                   options: Set<ResetOption> = [], changed: (inout PolicyDocument) -> Void = { _ in }) -> String {
+private func marks(
+    _ credential: Credential, _ capability: Capability, person: Person = Cast.ada, beside: [Credential] = [],
+    options: Set<ResetOption> = [], changed: (inout PolicyDocument) -> Void = { _ in }
+) -> String {
     func standing(_ gates: Int) -> Standing {
         var document = policy(mfa: everything, reset: everything, gates: gates)
         document.reset[0].options = options
@@ -140,8 +142,9 @@ struct WhatWorksTests {
     @Test func `a recovery code is one gate of two where the setting says so`() {
         let codes = credential(.recoveryCodes), phone = credential(.mobilePhone)
         var document = policy(mfa: [.text], reset: [.text], gates: 2)
-        #expect(Gates.next(standing: Scene(Cast.ada, [codes, phone], document).standing, passed: [], reach: .open, now: noon)
-            == [phone.use(.text)])
+        #expect(
+            Gates.next(standing: Scene(Cast.ada, [codes, phone], document).standing, passed: [], reach: .open, now: noon)
+                == [phone.use(.text)])
         document.reset[0].options = [.recoveryCode]
         let standing = Scene(Cast.ada, [codes, phone], document).standing
         let passed = PassedGate(group: .phone, channel: phone.channel, use: phone.use(.text))
@@ -205,8 +208,16 @@ struct PredicateTests {
 
     @Test func `an administrator's entry is held, a directory entry is not`() {
         let standing = Scene(Cast.ada, [], policy(mfa: [.text])).standing
-        #expect(standing.isHeld(credential(.mobilePhone) { $0.source = .administrator; $0.verifiedBy = nil }))
-        #expect(!standing.isHeld(credential(.mobilePhone) { $0.source = .directory; $0.state = .unconfirmed }))
+        #expect(
+            standing.isHeld(
+                credential(.mobilePhone) {
+                    $0.source = .administrator; $0.verifiedBy = nil
+                }))
+        #expect(
+            !standing.isHeld(
+                credential(.mobilePhone) {
+                    $0.source = .directory; $0.state = .unconfirmed
+                }))
     }
 
     @Test func `what counts for a second step sets the second mark of the person's history`() {

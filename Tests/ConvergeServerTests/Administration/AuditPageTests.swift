@@ -19,7 +19,9 @@ struct AuditPageTests {
         return (server, browser)
     }
 
-    private func write(_ server: TestServer, _ activity: AuditActivity, _ name: String?, success: Bool = true, caseCode: String? = nil) async throws {
+    private func write(_ server: TestServer, _ activity: AuditActivity, _ name: String?, success: Bool = true, caseCode: String? = nil)
+        async throws
+    {
         let instance = server.instance, now = server.clock.now
         try await instance.database.write { db in
             let record = try name.map { try Administration(instance).person($0, db) }

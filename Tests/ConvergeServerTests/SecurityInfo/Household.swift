@@ -5,7 +5,7 @@ import Testing
 @testable import ConvergeServer
 
 /// A server with Ada, who has an app, a phone and a mailbox; and her browser.
-final class Household {
+final class Household: @unchecked Sendable {
     let server: TestServer
     let browser: TestBrowser
     let ada: PersonID

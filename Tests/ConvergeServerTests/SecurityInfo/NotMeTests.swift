@@ -50,7 +50,9 @@ struct NotMeTests {
 
     @Test func `what took its place since is switched off too`() async throws {
         let (home, link) = try await added()
-        let hidden = try #require(home.browser.page.forms.first { $0.action == "/security-info/change" && $0.hidden["credential"] != home.mail.text }).hidden
+        let hidden = try #require(
+            home.browser.page.forms.first { $0.action == "/security-info/change" && $0.hidden["credential"] != home.mail.text }
+        ).hidden
         try await home.browser.post("/security-info/change", hidden)
         try await home.browser.submit("/phone", ["country": "GB", "number": "07700 900998"])
         try await home.browser.submit("/code", ["code": try await home.server.latestCode(to: "+447700900998")])
@@ -89,7 +91,8 @@ struct NotMeTests {
     @Test func `a password that somebody else changed must be changed again`() async throws {
         let home = try await Household(), browser = home.browser
         try await home.signIn(to: "/password")
-        try await browser.submit("/password", ["current": TestServer.password, "new": "seven grey herons in fog", "again": "seven grey herons in fog"])
+        try await browser.submit(
+            "/password", ["current": TestServer.password, "new": "seven grey herons in fog", "again": "seven grey herons in fog"])
         #expect(browser.page.path.hasPrefix("/profile") && browser.page.says("signed out everywhere else"))
         let owner = TestBrowser(home.server)
         try await owner.open(try await home.notMeLink())

@@ -6,7 +6,8 @@ struct OwnershipTests {
     private static let now = Moment(ms: 1_800_000_000_000)
 
     private static func policy(
-        mfa: Set<Capability> = [.appCode, .text], reset: Set<Capability> = [.appCode, .text, .emailCode], gates: Int = 2, required: Bool = true
+        mfa: Set<Capability> = [.appCode, .text], reset: Set<Capability> = [.appCode, .text, .emailCode], gates: Int = 2,
+        required: Bool = true
     ) -> PolicyDocument {
         PolicyDocument(
             mfa: [MFARule(name: "Sign-in", required: required, allow: mfa)],
@@ -66,7 +67,8 @@ struct OwnershipTests {
     }
 
     @Test func `what counts for nothing may always go`() throws {
-        let standing = Self.standing([Self.held("a", .totpApp), Self.held("p", .mobilePhone)], Self.policy(mfa: [.appCode], reset: [.appCode], gates: 1))
+        let standing = Self.standing(
+            [Self.held("a", .totpApp), Self.held("p", .mobilePhone)], Self.policy(mfa: [.appCode], reset: [.appCode], gates: 1))
         #expect(try #require(standing.deletion(of: CredentialID("p"))).refusedFor.isEmpty)
     }
 

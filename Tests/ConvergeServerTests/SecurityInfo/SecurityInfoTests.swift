@@ -64,7 +64,8 @@ struct SecurityInfoTests {
         try await home.signIn(to: "/security-info")
         try await browser.follow(link: "Change default")
         try await browser.submit("/security-info/default", ["default": "\(home.phone).text"])
-        try await browser.post("/security-info/change", try #require(browser.page.forms.first { $0.hidden["credential"] == home.phone.text }).hidden)
+        try await browser.post(
+            "/security-info/change", try #require(browser.page.forms.first { $0.hidden["credential"] == home.phone.text }).hidden)
         #expect(browser.page.heading == "Change your mobile phone")
         try await browser.submit("/phone", ["country": "GB", "number": "07700 900185"])
         #expect(try await home.person().person.preference.first?.credential == home.phone)
@@ -145,7 +146,9 @@ struct SecurityInfoTests {
 
     @Test func `every form of somebody signed in has a page at its address to come back to`() {
         let pages = Set(Routes.all.filter { $0.method == .get }.map(\.path))
-        let lost = Routes.all.filter { $0.method == .post && ($0.access == .signedIn || $0.access == .recentlyVerified) && !pages.contains($0.path) }
+        let lost = Routes.all.filter {
+            $0.method == .post && ($0.access == .signedIn || $0.access == .recentlyVerified) && !pages.contains($0.path)
+        }
         #expect(lost.map(\.path) == [])
     }
 }

@@ -7,7 +7,8 @@ import Testing
 @testable import ConvergeServer
 
 /// A browser that keeps cookies, follows redirects and submits the forms that pages really have.
-final class TestBrowser {
+/// One story uses it at a time; two tabs are two of these.
+final class TestBrowser: @unchecked Sendable {
     let server: TestServer
     private(set) var cookies: [String: String] = [:]
     private(set) var page = TestPage(status: 0, path: "", html: "")
@@ -47,9 +48,9 @@ final class TestBrowser {
         return try await open(link.href)
     }
 
-    /// A copy of this browser with the same cookies: another tab.
-    func tab() -> TestBrowser {
-        let other = TestBrowser(server)
+    /// A copy of this browser with the same cookies: another tab, or the same one after the server started again.
+    func tab(on server: TestServer? = nil) -> TestBrowser {
+        let other = TestBrowser(server ?? self.server)
         other.cookies = cookies
         other.page = page
         return other

@@ -52,7 +52,9 @@ final class TestServer: Sendable {
 
     /// Adds a person with a password and nothing else.
     @discardableResult
-    func add(_ name: String, display: String? = nil, password: String = TestServer.password, roles: Set<Role> = [], kind: PersonKind = .member)
+    func add(
+        _ name: String, display: String? = nil, password: String = TestServer.password, roles: Set<Role> = [], kind: PersonKind = .member
+    )
         async throws -> PersonID
     {
         let instance = self.instance, now = clock.now
@@ -79,7 +81,8 @@ final class TestServer: Sendable {
         let id: CredentialID = instance.world.newID()
         let channel = content.phone.map { "tel:" + $0.e164 } ?? content.email.map { "mail:" + $0.normalised } ?? "app:\(id)"
         let credential = Credential(
-            id: id, method: method, state: state, source: source, capabilities: Set(MethodRegistry.traits(of: method).capabilities.map(\.capability)),
+            id: id, method: method, state: state, source: source,
+            capabilities: Set(MethodRegistry.traits(of: method).capabilities.map(\.capability)),
             verifiedBy: state == .active ? capability : nil, verifiedAt: state == .active ? at : nil,
             channel: instance.credentials.channelKey(channel), addedAt: at)
         let shown = content.phone?.lastTwo ?? content.email?.masked ?? hint
@@ -117,7 +120,8 @@ final class TestServer: Sendable {
     /// Sends one request to the router.
     func send(_ method: HTTPRequest.Method, _ path: String, headers: HTTPFields, body: String?) async throws -> (Int, HTTPFields, String) {
         let head = HTTPRequest(method: method, scheme: "http", authority: "localhost:8080", path: path, headerFields: headers)
-        let request = Request(head: head, body: body.map { RequestBody(buffer: ByteBuffer(string: $0)) } ?? RequestBody(buffer: ByteBuffer()))
+        let request = Request(
+            head: head, body: body.map { RequestBody(buffer: ByteBuffer(string: $0)) } ?? RequestBody(buffer: ByteBuffer()))
         let context = FrontContext(source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: instance.log))
         let response = try await responder.respond(to: request, context: context)
         let writer = Collector()

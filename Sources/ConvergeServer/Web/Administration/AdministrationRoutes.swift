@@ -13,7 +13,8 @@ enum AdministrationRoutes {
         },
         .administrator(.get, "/admin/audit.csv") { signedIn, instance in
             let export = try await export(signedIn.request, instance)
-            return download(Administration.csv(export.rows), "audit.csv", type: "text/csv; charset=utf-8; header=present", next: export.next)
+            return download(
+                Administration.csv(export.rows), "audit.csv", type: "text/csv; charset=utf-8; header=present", next: export.next)
         },
     ]
 

@@ -33,7 +33,8 @@ extension ResetTurn {
     }
 
     private func read(_ kind: Capability) -> Typed {
-        kind == .emailCode ? readAddress(request.form["email"].trimmingSpaces()) : readNumber(request.form["number"], request.form["country"])
+        kind == .emailCode
+            ? readAddress(request.form["email"].trimmingSpaces()) : readNumber(request.form["number"], request.form["country"])
     }
 
     private func readAddress(_ text: String) -> Typed {

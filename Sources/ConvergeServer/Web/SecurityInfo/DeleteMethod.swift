@@ -16,7 +16,8 @@ struct DeleteMethod {
 
     /// What goes and what stays; or why it cannot go, and what could take its place.
     func page(_ id: CredentialID) throws -> Reply {
-        guard let record = dossier.credential(id), record.credential.state != .unconfirmed, let deletion = dossier.standing.deletion(of: id) else {
+        guard let record = dossier.credential(id), record.credential.state != .unconfirmed, let deletion = dossier.standing.deletion(of: id)
+        else {
             return .redirect("/security-info")
         }
         guard deletion.refusedFor.isEmpty else { return .page(refused(record.credential, deletion)) }
@@ -42,7 +43,8 @@ struct DeleteMethod {
         // A new one of the same kind takes the place at once; another kind is added, and then this page asks again.
         let form = Form("/security-info/replace", hidden: ["return": Self.path(credential.id)])
         return DeleteRefusedPage(
-            method: .yourMethod(credential.method.rawValue), isForSignIn: deletion.refusedFor.contains(.signIn), reasons: reasons(credential, deletion),
+            method: .yourMethod(credential.method.rawValue), isForSignIn: deletion.refusedFor.contains(.signIn),
+            reasons: reasons(credential, deletion),
             choices: Choices(items, form: form))
     }
 
@@ -80,7 +82,8 @@ struct DeleteMethod {
         return try await instance.database.write { db in
             guard let (dossier, _) = try instance.dossier(verified.dossier.person.id, request, db) else { throw Overtaken() }
             let ledger = Ledger(instance, db, request: request)
-            guard let record = dossier.credential(id), record.credential.state != .unconfirmed, let deletion = dossier.standing.deletion(of: id)
+            guard let record = dossier.credential(id), record.credential.state != .unconfirmed,
+                let deletion = dossier.standing.deletion(of: id)
             else { return .redirect("/security-info") }
             guard deletion.refusedFor.isEmpty else {
                 try ledger.note(

@@ -40,8 +40,9 @@ enum EnrolmentConversation: Conversation {
                 turn.state.sentAgain = false
                 let outcome = try turn.take(action)
                 let isOver = if case .finished = outcome { true } else { false }
-                guard try instance.flows.update(
-                    flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
+                guard
+                    try instance.flows.update(
+                        flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
                 else { throw Overtaken() }
                 switch outcome {
                 case .finished(let use):
@@ -109,7 +110,9 @@ struct EnrolmentTurn {
             return try confirm()
         case "wrong":
             // The directory's value is not theirs: they type another, which takes its place.
-            guard let known = state.enrolment.confirms, let begun = try registrar.begin(state.enrolment.method, replacing: known) else { break }
+            guard let known = state.enrolment.confirms, let begun = try registrar.begin(state.enrolment.method, replacing: known) else {
+                break
+            }
             state = EnrolmentFlowState(purpose: .change, enrolment: begun.state)
         default:
             if let input = EnrolmentInput.from(action, request.form) { return try enrol(input) }

@@ -4,7 +4,8 @@ import HTTPTypes
 /// Where a registration on Security info begins: adding, changing, confirming.
 enum EnrolmentRoutes {
     static let routes: [Route] = [
-        .recentlyVerified(.get, "/security-info/add") { verified, _ in .page(addPage(verified.dossier, returnTo: verified.request.returnTo)) },
+        .recentlyVerified(.get, "/security-info/add") { verified, _ in .page(addPage(verified.dossier, returnTo: verified.request.returnTo))
+        },
         .recentlyVerified(.post, "/security-info/add", add),
         .recentlyVerified(.get, "/security-info/change") { _, _ in .redirect("/security-info") },
         .recentlyVerified(.post, "/security-info/change", change),
@@ -38,7 +39,9 @@ enum EnrolmentRoutes {
     private static func add(_ verified: RecentlyVerifiedRequest, _ instance: Instance) async throws -> Reply {
         let kind = MethodKind(rawValue: verified.request.form["method"])
         return try await open(verified, instance) { registrar in
-            guard let kind, registrar.dossier.standing.addability(of: kind) == .open, let begun = try registrar.begin(kind) else { return nil }
+            guard let kind, registrar.dossier.standing.addability(of: kind) == .open, let begun = try registrar.begin(kind) else {
+                return nil
+            }
             return EnrolmentFlowState(purpose: .add, enrolment: begun.state)
         }
     }

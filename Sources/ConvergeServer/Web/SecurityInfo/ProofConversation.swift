@@ -18,7 +18,9 @@ enum ProofConversation: Conversation {
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         try await instance.whenSignedIn(request) { signedIn in
-            guard !signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: request.now) else { return .redirect(flow.returnTo) }
+            guard !signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: request.now) else {
+                return .redirect(flow.returnTo)
+            }
             return try await instance.database.read { db in
                 guard let turn = try ProofTurn(flow, signedIn, instance, db) else { return gone }
                 return .page(ProofView(turn: turn).page)
@@ -35,8 +37,10 @@ enum ProofConversation: Conversation {
                 turn.state.sentAgain = false
                 let outcome = try turn.take(action)
                 if outcome.proven == nil, outcome.refusal == nil { try turn.settle() }
-                guard try instance.flows.update(
-                    flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: outcome.proven != nil, now: request.now, db)
+                guard
+                    try instance.flows.update(
+                        flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: outcome.proven != nil, now: request.now,
+                        db)
                 else { throw Overtaken() }
                 if let use = outcome.proven {
                     var reply = Reply.redirect(flow.returnTo)
@@ -74,7 +78,9 @@ struct ProofTurn {
 
     /// Nil: not this person's, begun before everything was signed out, or of another release.
     init?(_ flow: FlowRecord, _ signedIn: SignedInRequest, _ instance: Instance, _ db: any Connection) throws {
-        guard flow.person == signedIn.dossier.person.id, let state = try instance.flows.state(ProofFlowState.self, of: flow) else { return nil }
+        guard flow.person == signedIn.dossier.person.id, let state = try instance.flows.state(ProofFlowState.self, of: flow) else {
+            return nil
+        }
         try self.init(flow.id, state, signedIn, instance, db)
         guard flow.epoch == dossier.person.sessionEpoch else { return nil }
     }

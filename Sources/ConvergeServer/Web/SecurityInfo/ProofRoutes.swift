@@ -14,7 +14,8 @@ enum ProofRoutes {
     /// be on its way, once in ten minutes.
     private static func begin(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
         let request = signedIn.request
-        guard !signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: request.now), !instance.hasNothingToProve(signedIn) else {
+        guard !signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: request.now), !instance.hasNothingToProve(signedIn)
+        else {
             return .redirect(request.returnTo)
         }
         return try await instance.database.write { db in

@@ -68,7 +68,8 @@ struct SecurityInfoList {
             let isGood = (NewRecoveryCodes.left(dossier) ?? 0) > 0
             spares.append(
                 .init(
-                    lost: Message("security.spare.phone"), answer: Message(isGood ? "security.spare.phone-good" : "security.spare.phone-bad"),
+                    lost: Message("security.spare.phone"),
+                    answer: Message(isGood ? "security.spare.phone-good" : "security.spare.phone-bad"),
                     isGood: isGood, fix: isGood ? nil : .link("/security-info/codes")))
         }
         if dossier.policy.resetInScope {

@@ -36,7 +36,8 @@ enum SignInConversation: Conversation {
 
     /// Begins the part after a right first factor.
     static func begin(
-        _ person: PersonID, _ factor: FirstFactor, pass: CredentialUse? = nil, passEnds: Moment?, _ request: AnonymousRequest, _ instance: Instance
+        _ person: PersonID, _ factor: FirstFactor, pass: CredentialUse? = nil, passEnds: Moment?, _ request: AnonymousRequest,
+        _ instance: Instance
     ) async throws -> Reply {
         try await instance.database.write { db in
             guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
@@ -66,7 +67,9 @@ enum SignInConversation: Conversation {
 
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let reply: Reply? = try await instance.database.read { db in
-            guard let turn = try SignInTurn(flow, request, instance, db) else { return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410) }
+            guard let turn = try SignInTurn(flow, request, instance, db) else {
+                return .page(ExpiredPage(kind: .elsewhere, start: start), status: 410)
+            }
             // A dead end that nobody wrote down yet needs the writer.
             guard !turn.needsNote else { return nil }
             return try SignInView(turn: turn, returnTo: flow.returnTo).reply()

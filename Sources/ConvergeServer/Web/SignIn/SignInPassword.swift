@@ -24,7 +24,9 @@ enum SignInPassword {
             return .page(page(flow.id, dossier, errors: wrong.errors), status: 422)
         case .success(let hash):
             return try await instance.database.write { db in
-                guard var turn = try SignInTurn(flow, request, instance, db), case .changePassword = turn.decision.page else { throw Overtaken() }
+                guard var turn = try SignInTurn(flow, request, instance, db), case .changePassword = turn.decision.page else {
+                    throw Overtaken()
+                }
                 try PasswordChange.commit(hash, for: turn.dossier, isReset: false, keepFlow: flow.id, ledger: turn.ledger)
                 try turn.reload()
                 // This very sign-in goes on; every other one ended.

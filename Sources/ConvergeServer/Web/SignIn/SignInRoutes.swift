@@ -23,7 +23,8 @@ enum SignInRoutes {
         }
         if isSignedIn { return .redirect(request.returnTo) }
         let notices = [
-            "password-changed": PasswordPage.passwordChanged, "unlocked": PasswordPage.unlocked, "set-up": PasswordPage.setUp, "ended": PasswordPage.endedElsewhere,
+            "password-changed": PasswordPage.passwordChanged, "unlocked": PasswordPage.unlocked, "set-up": PasswordPage.setUp,
+            "ended": PasswordPage.endedElsewhere,
             "expired": PasswordPage.expired,
         ]
         return .page(page(request, name: request.query["name"], notice: notices[request.query["notice"]]))
@@ -53,7 +54,9 @@ enum SignInRoutes {
         if name.isEmpty { missing.append(FieldError("name", Refusal(.fieldEmpty))) }
         if password.bytes.isEmpty { missing.append(FieldError("password", Refusal(.fieldEmpty))) }
         guard missing.isEmpty else { return .page(page(request, name: name, errors: missing), status: 422) }
-        if let until = try await spend(Budgets.signInsPerNetwork, "sign-in:from:" + instance.keyed(request.network, "budget"), request, instance) {
+        if let until = try await spend(
+            Budgets.signInsPerNetwork, "sign-in:from:" + instance.keyed(request.network, "budget"), request, instance)
+        {
             return .page(TooManyPage(until: until, again: "/sign-in"), status: 429)
         }
         switch try await PasswordDoor(instance: instance).compare(name: name, password: password, request) {
@@ -97,7 +100,8 @@ enum SignInRoutes {
         let ledger = Ledger(instance, db, request: request)
         let context = instance.methodContext(accountName: name, now: now)
         let hash = TemporaryAccessPass.hash(typed, context)
-        let passes = try record.map { try instance.credentials.all(of: $0.id, db) }?.filter { $0.credential.method == .temporaryAccessPass } ?? []
+        let passes =
+            try record.map { try instance.credentials.all(of: $0.id, db) }?.filter { $0.credential.method == .temporaryAccessPass } ?? []
         guard let record, record.person.state != .disabled,
             let pass = try passes.first(where: { try instance.credentials.win(.pass($0.id, hash: hash), at: now, db) })
         else {

@@ -302,8 +302,9 @@ struct SignInTurn {
 
     /// Writes the state; closes the flow with its end.
     func save(_ flow: FlowRecord, _ end: Reply?) throws -> Reply? {
-        guard try instance.flows.update(
-            flow, state: state, policyVersion: dossier.policy.version, close: end != nil, now: request.now, ledger.db)
+        guard
+            try instance.flows.update(
+                flow, state: state, policyVersion: dossier.policy.version, close: end != nil, now: request.now, ledger.db)
         else { throw Overtaken() }
         return end
     }

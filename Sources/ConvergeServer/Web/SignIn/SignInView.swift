@@ -69,13 +69,16 @@ struct SignInView {
 
     private func bridge(_ uses: [CredentialUse], _ postpone: Postponement) throws -> any Page {
         let lead: Message? =
-            if let state = turn.state.core.challenge, uses.contains(state.use) { bridgeLead(state.use) } else { uses.first.flatMap(bridgeLead) }
+            if let state = turn.state.core.challenge, uses.contains(state.use) { bridgeLead(state.use) } else {
+                uses.first.flatMap(bridgeLead)
+            }
         guard let first = uses.first else { return deadEnd(.stranded) }
         return try challenge(uses, first, postpone, lead: lead)
     }
 
     private func bridgeLead(_ use: CredentialUse) -> Message? {
-        guard let credential = dossier.standing.credential(use.credential), MethodRegistry.traits(of: use.capability).signIn == .counts else {
+        guard let credential = dossier.standing.credential(use.credential), MethodRegistry.traits(of: use.capability).signIn == .counts
+        else {
             return nil
         }
         return CodePage.bridge(credential.method.rawValue)
