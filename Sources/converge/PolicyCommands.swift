@@ -85,7 +85,8 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Apply: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put a policy file into force, at once.", discussion: "It is checked first and refused when somebody must not be lost.")
+            abstract: "Put a policy file into force, at once.",
+            discussion: "It is checked first and refused when somebody must not be lost.")
 
         @Argument(help: "Policy file (YAML).") var file: String
         @Flag(name: .long, help: "Whatever the check finds.") var force = false

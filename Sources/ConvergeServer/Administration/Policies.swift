@@ -21,7 +21,9 @@ extension Administration {
     func document(_ version: Int64?) async throws -> PolicyDocument {
         let versions = try await versions()
         guard let version else { return try versions.current }
-        guard let found = versions.first(where: { $0.document.version == version }) else { throw Problem("There is no version \(version).") }
+        guard let found = versions.first(where: { $0.document.version == version }) else {
+            throw Problem("There is no version \(version).")
+        }
         return found.document
     }
 
@@ -37,7 +39,9 @@ extension Administration {
         let changed = document.changes(from: former, groups: groups)
         guard !changed.isEmpty else { return AppliedPolicy(version: former.version, changed: []) }
         let obstacles = force ? [] : try await check(document).obstacles
-        guard obstacles.isEmpty else { throw Problem((obstacles + ["Nothing was changed. Use --force if you mean it."]).joined(separator: "\n")) }
+        guard obstacles.isEmpty else {
+            throw Problem((obstacles + ["Nothing was changed. Use --force if you mean it."]).joined(separator: "\n"))
+        }
         let now = self.now, instance = self.instance
         return try await instance.database.write { db in
             guard let version = try instance.policies.apply(document, expected: expected, by: "command line", now: now, db) else {

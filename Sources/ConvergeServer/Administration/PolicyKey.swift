@@ -63,7 +63,8 @@ public struct PolicyKey: Sendable, Hashable {
     private static let top = [
         PolicyKey("rollOut", .choice(["all"]), "all", "Who has the one registration for sign-in and reset. Only `all` in this release."),
         PolicyKey("mfa", .section, nil, "Rules about the second step at sign-in. Everybody is under every rule that applies to them."),
-        PolicyKey("reset", .section, nil, "Rules about choosing a new password without the old one. Nobody whom none applies to may do it."),
+        PolicyKey(
+            "reset", .section, nil, "Rules about choosing a new password without the old one. Nobody whom none applies to may do it."),
         PolicyKey("registration", .section, nil, "Rules about who must register, and what guards the first registration."),
         PolicyKey("bridge", .section, "", "One proof with something that is no longer allowed, good for registering a replacement."),
         PolicyKey("session", .section, "", "How long people stay signed in."),
@@ -99,7 +100,8 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("reset[].notifyPerson", .flag, "true", "Tell people at their other contacts."),
         PolicyKey("reset[].notifyAdministrators", .flag, "true", "Tell all other administrators when one of them does it."),
         PolicyKey("reset[].minimumAgeHours", .number(0...720), "24", "A method younger than this is no proof; 0: off. The longest counts."),
-        PolicyKey("reset[].ownMailDomainsCount", .flag, "false", "Mailboxes of the organisation count, although they need the lost password."),
+        PolicyKey(
+            "reset[].ownMailDomainsCount", .flag, "false", "Mailboxes of the organisation count, although they need the lost password."),
     ]
 
     private static let registration = [

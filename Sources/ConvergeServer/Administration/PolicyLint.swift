@@ -97,14 +97,16 @@ struct PolicyLint {
             Requirements(mfa: true, reset: standing.policy.resetInScope ? standing.missingGates : 0))
         if outcome.mfaImpossible {
             entries.append(
-                LintEntry(.error, "administrators.no-second-step", "Administrators always need a second step, and none is allowed for them."))
+                LintEntry(
+                    .error, "administrators.no-second-step", "Administrators always need a second step, and none is allowed for them."))
         }
         if outcome.resetImpossible {
             let left = standing.policy.resetAllowed.sorted().map(\.rawValue).joined(separator: ", ")
             entries.append(
                 LintEntry(
                     .warning, "administrators.reset",
-                    "Administrators need two independent proofs for a reset, and only \(left.isEmpty ? "nothing" : left) is left for them."))
+                    "Administrators need two independent proofs for a reset, and only \(left.isEmpty ? "nothing" : left) is left for them.")
+            )
         }
         return entries
     }
@@ -116,12 +118,16 @@ struct PolicyLint {
             let allowed = rule.allow.subtracting(rule.exclude)
             if allowed == [.securityQuestions] {
                 return [
-                    LintEntry(.error, "reset.questions-alone", "“\(rule.name)” asks for one proof and allows questions only; they are never the only proof.")
+                    LintEntry(
+                        .error, "reset.questions-alone",
+                        "“\(rule.name)” asks for one proof and allows questions only; they are never the only proof.")
                 ]
             }
             if allowed == [.appNotification] {
                 return [
-                    LintEntry(.error, "reset.push-alone", "“\(rule.name)” asks for one proof and allows app notifications only; they are never the only proof.")
+                    LintEntry(
+                        .error, "reset.push-alone",
+                        "“\(rule.name)” asks for one proof and allows app notifications only; they are never the only proof.")
                 ]
             }
             return []
@@ -141,7 +147,8 @@ struct PolicyLint {
         }
         if document.emergencyAccounts.isEmpty {
             entries.append(
-                LintEntry(.note, "emergency.none", "No emergency account is named. Name at least one administrator who must always get in."))
+                LintEntry(.note, "emergency.none", "No emergency account is named. Name at least one administrator who must always get in.")
+            )
         }
         return entries
     }

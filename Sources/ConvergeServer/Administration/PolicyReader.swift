@@ -205,7 +205,9 @@ struct PolicyReader {
             guard let word = key.scalar?.string, known.contains(word) else {
                 let word = key.scalar?.string ?? "?"
                 let name = path.isEmpty ? word : "\(path).\(word)"
-                problems.append("\(Self.line(key))\(name) is not a policy key" + (Nearest.nearest(to: word, in: known).map { "; did you mean \($0)?" } ?? "."))
+                problems.append(
+                    "\(Self.line(key))\(name) is not a policy key"
+                        + (Nearest.nearest(to: word, in: known).map { "; did you mean \($0)?" } ?? "."))
                 continue
             }
             section.nodes[word] = value

@@ -62,7 +62,9 @@ public indirect enum PolicyValue: Hashable, Sendable, Encodable {
     }
 
     private var ruleName: String? {
-        guard case .mapping(let entries) = self, case .text(let name)? = entries.first(where: { $0.key == "name" })?.value else { return nil }
+        guard case .mapping(let entries) = self, case .text(let name)? = entries.first(where: { $0.key == "name" })?.value else {
+            return nil
+        }
         return name
     }
 
@@ -209,7 +211,8 @@ enum PolicyYAML {
             case "\\": quoted += "\\\\"
             case "\n": quoted += "\\n"
             case "\t": quoted += "\\t"
-            case _ where scalar.value < 32 || scalar.value == 127 || scalar.value == 0x85 || scalar.value == 0x2028 || scalar.value == 0x2029:
+            case _
+            where scalar.value < 32 || scalar.value == 127 || scalar.value == 0x85 || scalar.value == 0x2028 || scalar.value == 0x2029:
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: quoted.unicodeScalars.append(scalar)

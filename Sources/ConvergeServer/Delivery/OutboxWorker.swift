@@ -21,10 +21,13 @@ public struct OutboxWorker: Service {
     static let pauses: [Span] = [.seconds(5), .seconds(15), .seconds(45), .minutes(2), .minutes(5), .minutes(15), .hours(1)]
 
     public init(_ instance: Instance, curl: Curl) {
+        // Somebody waits for a text: a gateway that is silent for fifteen seconds is down.
+        self.init(instance, curl: curl, limits: OutgoingHTTP.Settings(connectSeconds: 5, totalSeconds: 15))
+    }
+
+    init(_ instance: Instance, curl: Curl, limits: OutgoingHTTP.Settings) {
         self.instance = instance
         mail = instance.config.mail.map { MailTransport(settings: $0, curl: curl) }
-        // Somebody waits for a text: a gateway that is silent for fifteen seconds is down.
-        let limits = OutgoingHTTP.Settings(connectSeconds: 5, totalSeconds: 15)
         texts = instance.config.text.map { TextGateway(settings: $0, http: OutgoingHTTP(curl: curl, settings: limits)) }
     }
 

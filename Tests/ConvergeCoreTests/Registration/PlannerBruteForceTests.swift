@@ -24,15 +24,16 @@ private struct BruteForce {
     func signsIn(_ can: Set<Capability>) -> Bool { !can.intersection(Self.signIn).isDisjoint(with: scene.document.mfa[0].allow) }
 
     func resets(_ can: Set<Capability>) -> Bool {
-        inScope && can.intersection(rule.allow).contains { capability in
-            switch capability {
-            case .appNotification: gates == 2
-            case .securityQuestions: gates == 2 && !admin
-            case .passkey: rule.options.contains(.passkey)
-            case .appCode, .text, .call, .officeCall, .emailCode: true
-            default: false
+        inScope
+            && can.intersection(rule.allow).contains { capability in
+                switch capability {
+                case .appNotification: gates == 2
+                case .securityQuestions: gates == 2 && !admin
+                case .passkey: rule.options.contains(.passkey)
+                case .appCode, .text, .call, .officeCall, .emailCode: true
+                default: false
+                }
             }
-        }
     }
 
     /// Group and channel of everything that is registered and counts.
@@ -73,7 +74,8 @@ private struct BruteForce {
     var mfaImpossible: Bool { needsMFA && !canMFA(available) }
     var resetImpossible: Bool { needsReset && !canReset(available) }
     var appKind: MethodKind {
-        let push = (wantsMFA && scene.document.mfa[0].allow.contains(.appNotification))
+        let push =
+            (wantsMFA && scene.document.mfa[0].allow.contains(.appNotification))
             || (needsReset && gates == 2 && rule.allow.contains(.appNotification))
         return push ? .convergeApp : .totpApp
     }
@@ -111,14 +113,15 @@ struct PlannerBruteForceTests {
         let person = [Cast.ada, Cast.ada, Cast.ada, Cast.ben, Cast.cleo, Cast.dora].randomElement(using: &random)!
         var credentials: [Credential] = []
         for (kind, _, _) in BruteForce.kinds where some(30) {
-            credentials.append(credential(kind) { made in
-                made.state = some(70) ? .active : some(50) ? .unconfirmed : .suspended
-                if made.state == .unconfirmed { made.source = .directory }
-                if kind == .mobilePhone, some(30) { made.capabilities = [.call] }
-                if [.mobilePhone, .officePhone].contains(kind), some(30) { made.channel = "the same line" }
-                if kind == .email, some(30) { made.inOwnMailDomain = true }
-                if some(15) { made.serves = [some(50) ? .signIn : .reset] }
-            })
+            credentials.append(
+                credential(kind) { made in
+                    made.state = some(70) ? .active : some(50) ? .unconfirmed : .suspended
+                    if made.state == .unconfirmed { made.source = .directory }
+                    if kind == .mobilePhone, some(30) { made.capabilities = [.call] }
+                    if [.mobilePhone, .officePhone].contains(kind), some(30) { made.channel = "the same line" }
+                    if kind == .email, some(30) { made.inOwnMailDomain = true }
+                    if some(15) { made.serves = [some(50) ? .signIn : .reset] }
+                })
         }
         let document = policy(mfa: subset(35), reset: subset(40), gates: Int.random(in: 1...2, using: &random)) {
             $0.reset[0].includeGuests = some(50)
@@ -178,8 +181,9 @@ struct PlannerBruteForceTests {
             }
             sizes[kinds.count, default: 0] += 1
         }
-        print("plans by size:", sizes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "),
-              "· confirming: \(confirming) · choices: \(choices)")
+        print(
+            "plans by size:", sizes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "),
+            "· confirming: \(confirming) · choices: \(choices)")
         #expect(sizes[0, default: 0] < 3_000 && sizes[1, default: 0] > 300 && sizes[2, default: 0] > 300 && sizes[3, default: 0] > 5)
         #expect(confirming > 50 && choices > 500)
     }

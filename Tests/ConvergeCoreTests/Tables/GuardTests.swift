@@ -46,7 +46,11 @@ struct GuardTests {
     @Test func `G0: what an import brought in, or somebody else's administrator entered, is no directory contact`() {
         for source in [CredentialSource.import, .person, .administrator] {
             var scene = Scene(Cast.ada, [], allow)
-            scene.credentials = [credential(.mobilePhone) { $0.state = .unconfirmed; $0.source = source }]
+            scene.credentials = [
+                credential(.mobilePhone) {
+                    $0.state = .unconfirmed; $0.source = source
+                }
+            ]
             scene.document.registration[0].guardKind = .directoryContact
             #expect(page(scene) == .deadEnd(.registrationGuarded))
         }
@@ -160,7 +164,10 @@ struct GuardTests {
     // The order of proofs
 
     @Test func `G: a counting second step, then a pass, then a recovery code; nothing weaker beside them`() {
-        let all = [credential(.email), credential(.recoveryCodes), credential(.temporaryAccessPass), credential(.mobilePhone), credential(.totpApp)]
+        let all = [
+            credential(.email), credential(.recoveryCodes), credential(.temporaryAccessPass), credential(.mobilePhone),
+            credential(.totpApp),
+        ]
         let scene = Scene(Cast.ada, all, allow)
         #expect(proofs(scene).map(\.capability) == [.appCode, .temporaryAccessPass, .recoveryCode])
     }
@@ -176,7 +183,9 @@ struct GuardTests {
         for capability in [Capability.temporaryAccessPass, .recoveryCode, .text, .call, .emailCode] {
             var scene = Scene(Cast.ada, all, allow)
             scene.cutOff([capability])
-            #expect(proofs(scene).map(\.capability) == [.temporaryAccessPass, .recoveryCode, .text, .call, .emailCode].filter { $0 != capability })
+            #expect(
+                proofs(scene).map(\.capability)
+                    == [.temporaryAccessPass, .recoveryCode, .text, .call, .emailCode].filter { $0 != capability })
         }
         var scene = Scene(Cast.ada, all + [credential(.totpApp)], allow)
         scene.cutOff([.appCode])
@@ -191,7 +200,8 @@ struct GuardTests {
     }
 
     @Test func `G: the organisation's guard only for a person with questions or nothing`() {
-        let scene = Scene(Cast.ada, [credential(.securityQuestions)], policy(mfa: [.appCode], reset: [.emailCode, .securityQuestions], gates: 2))
+        let scene = Scene(
+            Cast.ada, [credential(.securityQuestions)], policy(mfa: [.appCode], reset: [.emailCode, .securityQuestions], gates: 2))
         #expect(scene.person.firstHeldAt == nil)
         guard case .moreInformation = page(scene) else { Issue.record("no wizard"); return }
     }

@@ -133,7 +133,12 @@ struct SignInTableTests {
         for trusted in [true, false] {
             let request = RequestFacts(inTrustedNetwork: trusted, rememberedBrowser: !trusted)
             #expect(grant(page(Scene(Cast.ada, [app], exempting) { $0.request = request }))?.hasMFA == false)
-            #expect(grant(page(Scene(Cast.ada, [app], exempting) { $0.request = request; $0.person.mfaState = .enforced })) != nil)
+            #expect(
+                grant(
+                    page(
+                        Scene(Cast.ada, [app], exempting) {
+                            $0.request = request; $0.person.mfaState = .enforced
+                        })) != nil)
             #expect(grant(page(Scene(Cast.cleo, [app], exempting) { $0.request = request })) == nil)
             var asking = request
             asking.applicationDemandsMFA = true
@@ -208,9 +213,11 @@ struct SignInTableTests {
 
     @Test func `row 5: a challenge, the effective default first, recovery code and pass behind another way`() {
         let scene = Scene(Cast.ada, [phone, mailbox, codes, pass, app], onlyMFA)
-        #expect(page(scene) == .challenge(
-            uses: [phone.use(.text), codes.use(.recoveryCode), pass.use(.temporaryAccessPass), app.use(.appCode)],
-            first: app.use(.appCode), postpone: .none))
+        #expect(
+            page(scene)
+                == .challenge(
+                    uses: [phone.use(.text), codes.use(.recoveryCode), pass.use(.temporaryAccessPass), app.use(.appCode)],
+                    first: app.use(.appCode), postpone: .none))
         for use in [phone.use(.text), app.use(.appCode), codes.use(.recoveryCode), pass.use(.temporaryAccessPass)] {
             #expect(grant(page(scene, step(scene, .proved(use))))?.hasMFA == true)
         }
@@ -283,7 +290,9 @@ struct SignInTableTests {
     @Test func `row 7b: nothing left to prove with is a named dead end, left out where not demanded`() {
         let stranded = Scene(Cast.ada, [], both) { $0.person.firstHeldAt = noon - .days(9) }
         #expect(page(stranded) == .deadEnd(.stranded))
-        let asked = Scene(Cast.ada, [], policy(mfa: [.appCode], required: false, reset: [.text])) { $0.person.firstHeldAt = noon - .days(9) }
+        let asked = Scene(Cast.ada, [], policy(mfa: [.appCode], required: false, reset: [.text])) {
+            $0.person.firstHeldAt = noon - .days(9)
+        }
         let decision = SignInDecision.next(Flow.password(asked), asked.facts)
         #expect(grant(decision.page)?.hasMFA == false)
         #expect(decision.notes == [.interruptsLeftOut])

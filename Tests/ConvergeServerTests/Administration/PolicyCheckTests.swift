@@ -44,7 +44,10 @@ struct PolicyCheckTests {
     func equalsForecast() async throws {
         let server = try await server(), administration = Administration(server.instance), instance = server.instance
         let policies: [(inout PolicyDocument) -> Void] = [
-            { $0.mfa[0].allow = [.appCode] }, { $0.mfa[0].required = false }, { $0.bridge.days = 0; $0.mfa[0].allow = [.appCode] },
+            { $0.mfa[0].allow = [.appCode] }, { $0.mfa[0].required = false },
+            {
+                $0.bridge.days = 0; $0.mfa[0].allow = [.appCode]
+            },
             { $0.registration[0].guardKind = .accessPass }, { $0.reset[0].gates = 1 }, { $0.mfa[0].graceDays = 10 },
         ]
         for change in policies {
@@ -74,9 +77,12 @@ struct PolicyCheckTests {
             return group
         }
         let codes = { (text: String) in try await administration.check(text).lint.map(\.code) }
-        let warehouse = text({
-            $0.mfa.append(MFARule(name: "No", scope: PolicyScope(.selected, groups: [group]), required: true, allow: [], exclude: [.appCode, .text]))
-        }, [group: "Warehouse"])
+        let warehouse = text(
+            {
+                $0.mfa.append(
+                    MFARule(
+                        name: "No", scope: PolicyScope(.selected, groups: [group]), required: true, allow: [], exclude: [.appCode, .text]))
+            }, [group: "Warehouse"])
         let report = try await administration.check(warehouse)
         #expect(report.lint.contains { $0.code == "mfa.nobody-can" && $0.level == .error && $0.text.contains("“Warehouse”") })
         #expect(report.lint.contains { $0.code == "mfa.people-cannot" && $0.text.contains("1 person in “Warehouse”") })
@@ -108,15 +114,22 @@ struct PolicyCheckTests {
         await #expect(throws: Administration.Problem.self) {
             try await administration.apply(text { $0.bridge.days = 1 }, expected: 1, force: false)
         }
-        _ = try await administration.apply(text { $0.bridge.days = 1; $0.reset[0].gates = 1 }, expected: 2, force: false)
+        _ = try await administration.apply(
+            text {
+                $0.bridge.days = 1; $0.reset[0].gates = 1
+            }, expected: 2, force: false)
         #expect(try await administration.audit(.init(activity: AuditActivity.resetPolicyChanged.rawValue)).count == 1)
     }
 
     @Test("a policy under which no administrator gets in is refused, unless it is forced")
     func lastAdministrator() async throws {
         let server = try await server(), administration = Administration(server.instance)
-        let locked = text { $0.mfa[0].allow = [.text]; $0.bridge.days = 0 }
-        let problem = await #expect(throws: Administration.Problem.self) { try await administration.apply(locked, expected: nil, force: false) }
+        let locked = text {
+            $0.mfa[0].allow = [.text]; $0.bridge.days = 0
+        }
+        let problem = await #expect(throws: Administration.Problem.self) {
+            try await administration.apply(locked, expected: nil, force: false)
+        }
         #expect(problem?.description.contains("no global administrator could sign in") == true)
         #expect(try await administration.document(nil).version == 1)
         #expect(try await administration.apply(locked, expected: nil, force: true).version == 2)

@@ -53,7 +53,8 @@ struct PolicyFileTests {
 
     @Test("an unknown key is refused with its line and the nearest known one")
     func unknownKey() {
-        #expect(problems(Self.least + "trustedNetwork: []\n") == ["Line 4: trustedNetwork is not a policy key; did you mean trustedNetworks?"])
+        #expect(
+            problems(Self.least + "trustedNetwork: []\n") == ["Line 4: trustedNetwork is not a policy key; did you mean trustedNetworks?"])
         let text = "reset: []\nregistration: []\nmfa:\n  - name: A\n    graceDay: 3\n    allow: [appCode]\n"
         #expect(problems(text) == ["Line 5: mfa[].graceDay is not a policy key; did you mean graceDays?"])
     }
@@ -63,7 +64,10 @@ struct PolicyFileTests {
         let text = { (word: String) in "mfa: [{name: A, allow: [\(word)]}]\nreset: []\nregistration: []\n" }
         #expect(problems(text("call")) == ["Line 1: mfa[].allow: call does not exist in this release. These do: appCode, text."])
         #expect(problems(text("appCod")) == ["Line 1: mfa[].allow: appCod is not a method's capability; did you mean appCode?"])
-        #expect(problems(text("emailCode")) == ["Line 1: mfa[].allow: emailCode cannot serve as a second step at sign-in. These do: appCode, text."])
+        #expect(
+            problems(text("emailCode")) == [
+                "Line 1: mfa[].allow: emailCode cannot serve as a second step at sign-in. These do: appCode, text."
+            ])
         #expect(problems(text("recoveryCode")).first?.contains("registration[].recoveryCodes") == true)
         #expect(problems(text("appCode, text")).isEmpty)
         for capability in Capability.allCases where !MethodRegistry.implementedCapabilities.contains(capability) {
@@ -79,11 +83,13 @@ struct PolicyFileTests {
         #expect(problems(rule("{to: all, groups: [Sales]}")).count == 1)
         #expect(problems(rule("everyone")).count == 1)
         #expect(problems(rule("{groups: [Sales], except: [The board]}")).isEmpty)
-        #expect(problems("rollOut: selected\n" + Self.least) == [
-            "Line 1: rollOut: only all is possible in this release, as the two former registration pages do not exist."
-        ])
+        #expect(
+            problems("rollOut: selected\n" + Self.least) == [
+                "Line 1: rollOut: only all is possible in this release, as the two former registration pages do not exist."
+            ])
         #expect(problems("mfa: []\nreset: []\n") == ["Line 1: registration is missing."])
-        #expect(problems("mfa: [{name: A}, {name: A}]\nreset: [{name: R, gates: 3}]\nregistration: [{name: G, guard: nothing}]\n").count == 3)
+        #expect(
+            problems("mfa: [{name: A}, {name: A}]\nreset: [{name: R, gates: 3}]\nregistration: [{name: G, guard: nothing}]\n").count == 3)
         #expect(problems(Self.least + "trustedNetworks: [10.0.0.0/40]\npassword: {minimumLength: 7}\nbridge: {days: soon}\n").count == 3)
         #expect(problems("mfa: [\n").count == 1)
         #expect(problems("").count == 1)
@@ -125,18 +131,24 @@ struct PolicyFileTests {
             default: groups.isEmpty ? PolicyScope(.all) : PolicyScope(.selected, groups: groups, except: Set(some(all)))
             }
         }
-        let texts = ["plain", "yes", "Ünïcode", "a: b", "# no", "with \"quotes\" \\ and\ttabs", " spaced ", "12", "~", "-", "\u{2028}", "x\u{85}y"]
+        let texts = [
+            "plain", "yes", "Ünïcode", "a: b", "# no", "with \"quotes\" \\ and\ttabs", " spaced ", "12", "~", "-", "\u{2028}", "x\u{85}y",
+        ]
         func words() -> [String] { some(texts) }
-        func name(_ index: Int) -> String { ["Rule", "no", "Everyone's: \"second\" step", "1", "é"][number(0...4)].trimmingSpaces() + "\(index)" }
+        func name(_ index: Int) -> String {
+            ["Rule", "no", "Everyone's: \"second\" step", "1", "é"][number(0...4)].trimmingSpaces() + "\(index)"
+        }
         return PolicyDocument(
             mfa: (0..<number(0...3)).map {
                 MFARule(
-                    name: name($0), scope: scope(), required: flag(), allow: Set(some([.appCode, .text])), exclude: Set(some(Capability.allCases)),
+                    name: name($0), scope: scope(), required: flag(), allow: Set(some([.appCode, .text])),
+                    exclude: Set(some(Capability.allCases)),
                     graceDays: maybe(0...365), rememberBrowserDays: maybe(0...365), exemptTrustedNetworks: flag())
             },
             reset: (0..<number(0...3)).map {
                 ResetRule(
-                    name: name($0), scope: scope(), includeGuests: flag(), gates: number(1...2), allow: Set(some([.appCode, .text, .emailCode])),
+                    name: name($0), scope: scope(), includeGuests: flag(), gates: number(1...2),
+                    allow: Set(some([.appCode, .text, .emailCode])),
                     exclude: Set(some(Capability.allCases)), options: Set(some([.recoveryCode])), reconfirmDays: maybe(0...730),
                     skipsMax: maybe(0...100), unlockWithoutReset: flag(), notifyPerson: flag(), notifyAdministrators: flag(),
                     minimumAgeHours: number(0...720), ownMailDomainsCount: flag())

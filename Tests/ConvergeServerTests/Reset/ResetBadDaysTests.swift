@@ -55,8 +55,10 @@ struct ResetBadDaysTests {
         let code = try await server.latestCode(to: ResetStory.number)
         let form = try #require(browser.page.forms.first { $0.action.hasSuffix("/answer") })
         let cookies = browser.cookies.map { "\($0.key)=\($0.value)" }.joined(separator: "; ")
-        let body = form.hidden.merging(["code": code]) { $1 }.map { PercentEncoding.encode($0.key) + "=" + PercentEncoding.encode($0.value) }
-            .joined(separator: "&")
+        let body = form.hidden.merging(["code": code]) { $1 }.map {
+            PercentEncoding.encode($0.key) + "=" + PercentEncoding.encode($0.value)
+        }
+        .joined(separator: "&")
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<20 {
                 group.addTask {
@@ -120,7 +122,8 @@ struct ResetBadDaysTests {
         let path = browser.page.path, csrf = try #require(browser.page.forms.first?.hidden["csrf"])
         for (action, fields) in [
             ("unlock", [:]), ("password", ["new": ResetStory.newPassword, "again": ResetStory.newPassword]), ("answer", ["code": "123456"]),
-            ("again", [:]), ("change", [:]), ("gate", ["gate": "\(story.app).appCode"]), ("gate", ["gate": "recoveryCode"]), ("nonsense", [:]),
+            ("again", [:]), ("change", [:]), ("gate", ["gate": "\(story.app).appCode"]), ("gate", ["gate": "recoveryCode"]),
+            ("nonsense", [:]),
         ] {
             try await browser.post("\(path)/\(action)", fields.merging(["csrf": csrf]) { $1 })
             #expect(browser.page.status == 200 && browser.page.title.contains("First proof"), "\(action)")

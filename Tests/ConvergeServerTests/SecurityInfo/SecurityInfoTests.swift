@@ -76,7 +76,7 @@ struct SecurityInfoTests {
         #expect(browser.page.says("A text to your mobile phone"))
     }
 
-    @Test func `a number of the directory is confirmed with its code, or replaced when it is wrong`() async throws {
+    @Test func `a number of the directory is confirmed with its code, or another is typed when it is wrong`() async throws {
         let server = try await TestServer(), browser = TestBrowser(server)
         let ben = try await server.add("ben"), secret = Secret(bytes: Array(0..<20))
         try await server.give(ben, .totpApp, content: CredentialContent(secret: secret), by: .appCode)
@@ -90,6 +90,10 @@ struct SecurityInfoTests {
         #expect(browser.page.says("Not confirmed"))
         try await browser.submit("/security-info/confirm")
         #expect(browser.page.heading == "Is this your number?")
+        try await browser.submit("/wrong")
+        #expect(browser.page.heading == "Change your mobile phone")
+        try await browser.open("/security-info")
+        try await browser.submit("/security-info/confirm")
         let code = try await server.latestCode(to: "+447700900111")
         #expect(code == "none")
         try await browser.submit("/confirm")

@@ -18,17 +18,24 @@ final class TestServer: Sendable {
     /// 23 November 2026, 09:00 in London.
     static let start = Moment(ms: 1_795_424_400_000)
 
-    /// - Parameter folder: an existing folder, for a server that starts again on its data.
-    init(folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil) async throws {
+    /// - Parameters:
+    ///   - folder: an existing folder, for a server that starts again on its data.
+    ///   - configure: for example a gateway on loopback.
+    ///   - box: nil for a server that has only its gateways.
+    init(
+        folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil,
+        configure: (inout Config) -> Void = { _ in }, box: DemoBox? = DemoBox(), log: Logger = Logger(label: "test")
+    ) async throws {
         let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         self.folder = path
         self.clock = clock
         var config = Config.demo(dataFolder: path, port: 8080)
         config.organisation.country = "GB"
+        configure(&config)
         let instance = try await Instance.assemble(
             config: config, world: .fixed(clock: clock, seed: UInt64.random(in: 1...UInt64.max)),
-            resources: try ResourceFolder.find(environment: [:]), hashing: .cheap, box: DemoBox(), log: Logger(label: "test"))
+            resources: try ResourceFolder.find(environment: [:]), hashing: .cheap, box: box, log: log)
         self.instance = instance
         responder = Front(instance).router().buildResponder()
         if let policy { try await apply(policy) }

@@ -154,6 +154,7 @@ CREATE TABLE session (
     CONSTRAINT session_secret_hash_key UNIQUE (secret_hash)
 );
 CREATE INDEX session_person_idx ON session (person_id);
+CREATE INDEX session_ends_idx ON session (ends_ms);
 
 -- A browser that has signed in as a person before; remembered: need not repeat the second step until then.
 CREATE TABLE browser (

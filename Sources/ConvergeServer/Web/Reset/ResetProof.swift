@@ -25,7 +25,7 @@ extension ResetTurn {
         guard let channel = typed.channel else { return typed.refusal }
         let key = instance.credentials.channelKey(channel.source)
         let own = ResetMachine.firstGateUses(kind, state, facts).first { dossier.standing.credential($0.credential)?.channel == key }
-        if let refusal = try refusalToAsk(kind, own?.credential ?? decoy(kind, key)) { return refusal }
+        if let refusal = try refusalToAsk(kind, own?.credential ?? decoy(kind, key)) ?? refusalOfBudgets(key) { return refusal }
         let challenge = try own.flatMap { try send($0, continuing: nil) }
         if own == nil { try pretend(channel, kind) }
         step(.challenged(challenge, typed: typed.text, region: typed.region, until: request.now + ResetMachine.codeLife(kind)))
@@ -65,7 +65,7 @@ extension ResetTurn {
         if let until = try Budgets.closed(credential, knownBrowser: knownBrowser, now: request.now, instance.budgets, db) {
             return Refusal(.resetBlocked, until: until)
         }
-        return try refusalOfBudgets()
+        return nil
     }
 
     /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
@@ -74,10 +74,11 @@ extension ResetTurn {
         return try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: request.now - .minutes(2), db).isEmpty
     }
 
-    /// Codes asked for are counted per name and network, whoever gets them; a stranger cannot use up what the person's sign-in may send.
-    private func refusalOfBudgets() throws -> Refusal? {
+    /// Codes asked for are counted per name with contact, and per network, whether or not they are sent. A stranger who types other
+    /// numbers uses up nothing of the owner's.
+    private func refusalOfBudgets(_ contact: String) throws -> Refusal? {
         let network = "reset:asks:from:" + instance.keyed(request.network, "budget")
-        for (key, rule) in [(key("asks"), Budgets.sendsPerPerson), (network, Budgets.sendsPerNetwork)] {
+        for (key, rule) in [(key("asks") + ":" + contact, Budgets.sendsPerPerson), (network, Budgets.sendsPerNetwork)] {
             if let until = try instance.budgets.spend(key, rule, now: request.now, db) { return Refusal(.sendBudget, until: until) }
         }
         return nil
@@ -114,7 +115,7 @@ extension ResetTurn {
         guard state.passed.isEmpty else { return try sendAgainToOwn() }
         guard let channel = typedChannel(kind) else { return nil }
         if try isGatewayDown(kind) { return Refusal(.gatewayDown) }
-        if let refusal = try refusalOfBudgets() { return refusal }
+        if let refusal = try refusalOfBudgets(instance.credentials.channelKey(channel.source)) { return refusal }
         let current = state.challenge
         let challenge = try current.flatMap { try send($0.use, continuing: $0) }
         if current == nil { try pretend(channel, kind) }

@@ -68,8 +68,11 @@ struct DeleteMethod {
         }
         for other in standing.credentials where other.id != credential.id && other.traits.counted && other.method != .recoveryCodes {
             if deletion.refusedFor.contains(.signIn), !standing.counts(other, for: .signIn) {
-                let id = standing.counts(other, for: .reset) ? "refused.because.reset-only" : "refused.because.not-counting"
-                reasons.append(Reason(.blocked, Message(id, ["method": .message(.method(other.method.rawValue))])))
+                let isForReset = standing.counts(other, for: .reset), name = MessageArgument.message(.method(other.method.rawValue))
+                reasons.append(
+                    Reason(
+                        .blocked,
+                        Message(isForReset ? "refused.because.reset-only" : "refused.because.not-counting", ["method": name])))
             }
         }
         return reasons
