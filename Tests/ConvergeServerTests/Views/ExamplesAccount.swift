@@ -54,6 +54,8 @@ extension Example {
         Example(
             "reset-not-enough",
             ResetNotEnoughPage(caseCode: "7K3QX9", facts: [ResetNotEnoughPage.young("email", from: now + .hours(22))])),
+        Example("reset-out-of-tries", ResetOutOfTriesPage(caseCode: "7K3QX9")),
+        Example("unlock", UnlockPage(form: flow, newPassword: .post(flow))),
         Example("reset-paused", ResetPausedPage(until: now + .hours(20))),
     ]
 
@@ -106,6 +108,8 @@ extension Example {
                 method: .yourMethod("email"), isForSignIn: false,
                 reasons: [MoreInformationPage.becauseOfReset(policy: "Password reset", gates: 2, have: 2)], choices: Choices([])),
             person: ada),
+        Example("make-codes", MakeCodesPage(form: Form("/security-info/codes")), person: ada),
+        Example("make-codes-again", MakeCodesPage(form: Form("/security-info/codes"), left: 3), person: ada),
         Example("sign-out-everywhere", SignOutEverywherePage(form: Form("/security-info/sign-out-everywhere")), person: ada),
         Example(
             "not-me",
@@ -161,7 +165,11 @@ extension Example {
             ProfilePage(
                 displayName: "Ada Okafor", userName: "ada.okafor", email: "ada.okafor@harbourvale.example", passwordSet: ago(.days(30))),
             person: priya),
-        Example("profile-directory", ProfilePage(displayName: "Ada Okafor", userName: "ada.okafor", canChangePassword: false), person: ada),
+        Example(
+            "profile-directory",
+            ProfilePage(
+                displayName: "Ada Okafor", userName: "ada.okafor", canChangePassword: false, remembered: 2, forget: .post(Form("/x")),
+                signOutEverywhere: .link("/sign-out-everywhere")), person: ada),
         Example("activity", activityPage, person: ada),
         Example("activity-empty", ActivityPage(events: []), person: ada),
         Example("guide", GuidePage(), person: ada),
@@ -190,6 +198,7 @@ extension Example {
         Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
         Example("expired", ExpiredPage(start: "/sign-in")), Example("expired-elsewhere", ExpiredPage(kind: .elsewhere, start: "/sign-in")),
         Example("expired-form", ExpiredPage(kind: .form, start: "/sign-in")),
+        Example("too-large", TooLargePage(again: "/")),
         Example("overloaded", OverloadedPage(retryAfter: 3, again: "/sign-in")),
         Example("too-many", TooManyPage(until: now + .minutes(10), again: "/sign-in")),
     ]

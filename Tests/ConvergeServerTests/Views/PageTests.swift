@@ -151,6 +151,17 @@ import Testing
         }
     }
 
+    @Test func everyPageHasAnExample() throws {
+        let shown = Set(Example.all.map { String(describing: type(of: $0.page)) })
+        let folder = URL(fileURLWithPath: Example.resources).deletingLastPathComponent().path
+        var pages: Set<String> = []
+        for case let file as String in FileManager.default.enumerator(atPath: folder) ?? .init() where file.hasSuffix(".swift") {
+            let source = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
+            pages.formUnion(source.matches(of: /struct (\w+): Page \{/).map { String($0.1) })
+        }
+        #expect(pages == shown)
+    }
+
     @Test func everyTemplateIsUsed() throws {
         let all = try Templates.all
         var used = Set(Example.all.map { type(of: $0.page).template })
