@@ -69,7 +69,9 @@ public struct Sweeper: ServiceLifecycle.Service {
         let portion = self.portion
         while !Task.isCancelled {
             let keys = try await instance.database.read { db in
-                try db.rows("SELECT \(raw: key) AS k FROM \(raw: table) WHERE \(fragment: condition) LIMIT \(portion)").map { try $0.text("k") }
+                try db.rows("SELECT \(raw: key) AS k FROM \(raw: table) WHERE \(fragment: condition) LIMIT \(portion)").map {
+                    try $0.text("k")
+                }
             }
             guard !keys.isEmpty else { return }
             try await instance.database.write { db in
@@ -86,8 +88,10 @@ public struct Sweeper: ServiceLifecycle.Service {
         while !Task.isCancelled {
             let after = last
             let rows = try await instance.database.read { db in
-                try db.rows("SELECT key, note, window_start_ms FROM budget WHERE note IS NOT NULL AND key > \(after) ORDER BY key LIMIT \(portion)")
-                    .map { (key: try $0.text("key"), note: try $0.text("note"), quietSince: try $0.moment("window_start_ms")) }
+                try db.rows(
+                    "SELECT key, note, window_start_ms FROM budget WHERE note IS NOT NULL AND key > \(after) ORDER BY key LIMIT \(portion)"
+                )
+                .map { (key: try $0.text("key"), note: try $0.text("note"), quietSince: try $0.moment("window_start_ms")) }
             }
             guard let end = rows.last?.key else { return }
             last = end

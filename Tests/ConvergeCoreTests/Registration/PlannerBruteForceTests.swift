@@ -25,15 +25,16 @@ private struct BruteForce {
     func signsIn(_ can: Set<Capability>) -> Bool { !can.intersection(Self.signIn).isDisjoint(with: scene.document.mfa[0].allow) }
 
     func resets(_ can: Set<Capability>) -> Bool {
-        inScope && can.intersection(rule.allow).contains { capability in
-            switch capability {
-            case .appNotification: gates == 2
-            case .securityQuestions: gates == 2 && !admin
-            case .passkey: rule.options.contains(.passkey)
-            case .appCode, .text, .call, .officeCall, .emailCode: true
-            default: false
+        inScope
+            && can.intersection(rule.allow).contains { capability in
+                switch capability {
+                case .appNotification: gates == 2
+                case .securityQuestions: gates == 2 && !admin
+                case .passkey: rule.options.contains(.passkey)
+                case .appCode, .text, .call, .officeCall, .emailCode: true
+                default: false
+                }
             }
-        }
     }
 
     /// Group and channel of everything that is registered and counts.
@@ -51,7 +52,9 @@ private struct BruteForce {
     /// A group that counts already is not registered again for the sake of a reset.
     func canReset(_ subset: [MethodKind]) -> Bool {
         let held = heldGates
-        let all = held + subset.filter { kind in resets(abilities(kind)) && !held.contains { $0.group == Self.groups[kind]! } }
+        let all =
+            held
+            + subset.filter { kind in resets(abilities(kind)) && !held.contains { $0.group == Self.groups[kind]! } }
             .map { (Self.groups[$0]!, channel($0)) }
         let first = all.filter { $0.group != "questions" }
         if gates == 1 { return !first.isEmpty }
@@ -77,7 +80,8 @@ private struct BruteForce {
     var mfaImpossible: Bool { needsMFA && !canMFA(available) }
     var resetImpossible: Bool { needsReset && !canReset(available) }
     var appKind: MethodKind {
-        let push = (wantsMFA && scene.document.mfa[0].allow.contains(.appNotification))
+        let push =
+            (wantsMFA && scene.document.mfa[0].allow.contains(.appNotification))
             || (needsReset && gates == 2 && rule.allow.contains(.appNotification))
         return push ? .convergeApp : .totpApp
     }
@@ -120,14 +124,15 @@ struct PlannerBruteForceTests {
         let person = [Cast.ada, Cast.ada, Cast.ada, Cast.ben, Cast.cleo, Cast.dora].randomElement(using: &random)!
         var credentials: [Credential] = []
         for (kind, _, _) in BruteForce.kinds where some(30) {
-            credentials.append(credential(kind) { made in
-                made.state = some(55) ? .active : some(75) ? .unconfirmed : .suspended
-                if made.state == .unconfirmed { made.source = .directory }
-                if kind == .mobilePhone, some(30) { made.capabilities = [.call] }
-                if [.mobilePhone, .officePhone].contains(kind), some(60) { made.channel = "the same line" }
-                if kind == .email, some(30) { made.inOwnMailDomain = true }
-                if some(15) { made.serves = [some(50) ? .signIn : .reset] }
-            })
+            credentials.append(
+                credential(kind) { made in
+                    made.state = some(55) ? .active : some(75) ? .unconfirmed : .suspended
+                    if made.state == .unconfirmed { made.source = .directory }
+                    if kind == .mobilePhone, some(30) { made.capabilities = [.call] }
+                    if [.mobilePhone, .officePhone].contains(kind), some(60) { made.channel = "the same line" }
+                    if kind == .email, some(30) { made.inOwnMailDomain = true }
+                    if some(15) { made.serves = [some(50) ? .signIn : .reset] }
+                })
         }
         let document = policy(mfa: subset(35), reset: subset(40), gates: Int.random(in: 1...2, using: &random)) {
             $0.reset[0].includeGuests = some(50)
@@ -188,8 +193,9 @@ struct PlannerBruteForceTests {
             }
             sizes[kinds.count, default: 0] += 1
         }
-        print("plans by size:", sizes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "),
-              "· confirming: \(confirming) · choices: \(choices)")
+        print(
+            "plans by size:", sizes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "),
+            "· confirming: \(confirming) · choices: \(choices)")
         #expect(sizes[0, default: 0] < 3_000 && sizes[1, default: 0] > 300 && sizes[2, default: 0] > 300 && sizes[3, default: 0] > 5)
         #expect(confirming > 50 && choices > 500)
     }

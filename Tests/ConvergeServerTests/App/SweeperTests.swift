@@ -23,7 +23,8 @@ import Testing
                         now: now, life: .minutes(15), db)
                     try instance.sessions.insert(
                         SessionRecord(
-                            id: SessionID(id), person: person, epoch: 0, createdAt: now, seenAt: now, idleUntil: now, endsAt: now + .minutes(15),
+                            id: SessionID(id), person: person, epoch: 0, createdAt: now, seenAt: now, idleUntil: now,
+                            endsAt: now + .minutes(15),
                             amr: [], proofs: [], agent: "", network: ""), secretHash: id, db)
                     try NoticeLinkStore(organisation: instance.organisation).insert(
                         hash: id, person: person, credential: nil, what: "unlocked", at: now, expires: now + .minutes(15), db)

@@ -15,7 +15,9 @@ import Testing
         let mailbox: CredentialID
 
         /// Tells in a transaction of its own, as after a request from a known browser.
-        func tell(_ event: NoticeEvent, credential: CredentialID? = nil, except: Set<CredentialID> = [], gone: Set<CredentialID> = []) async throws {
+        func tell(_ event: NoticeEvent, credential: CredentialID? = nil, except: Set<CredentialID> = [], gone: Set<CredentialID> = [])
+            async throws
+        {
             let instance = kit.instance, now = kit.clock.now, ada = ada
             try await instance.database.write { db in
                 let dossier = try #require(try instance.dossier(ada, knownBrowser: true, now: now, db))
@@ -42,7 +44,8 @@ import Testing
         let kit = try await DeliveryKit(box: DemoBox(), policy: policy), ada = try await kit.server.add(name)
         let server = kit.server
         try await server.give(ada, .totpApp, content: CredentialContent(secret: Secret("x")), by: .appCode)
-        let phone = try await server.give(ada, .mobilePhone, content: CredentialContent(phone: DeliveryKit.number), by: .text, ago: .days(91))
+        let phone = try await server.give(
+            ada, .mobilePhone, content: CredentialContent(phone: DeliveryKit.number), by: .text, ago: .days(91))
         let mailbox = try await server.give(
             ada, .email, content: CredentialContent(email: DeliveryKit.mailbox), by: .emailCode, state: .unconfirmed, source: .directory)
         return World(kit: kit, ada: ada, phone: phone, mailbox: mailbox)
@@ -66,7 +69,9 @@ import Testing
         }
         for message in messages {
             #expect(message.code == nil && !"\(message.subject)\(message.body)".contains("⟦"))
-            #expect(try await world.link(message) == NoticeLink(person: world.ada, credential: world.phone, what: "added", at: world.kit.clock.now))
+            #expect(
+                try await world.link(message)
+                    == NoticeLink(person: world.ada, credential: world.phone, what: "added", at: world.kit.clock.now))
         }
         world.kit.clock.advance(by: Span(ms: Span.days(7).ms - 1))
         #expect(try await world.link(text) != nil)
@@ -138,7 +143,9 @@ import Testing
     @Test func `spent budgets of codes hold no notice back, and a script fills no mailbox`() async throws {
         let world = try await world(), instance = world.kit.instance, now = world.kit.clock.now, ada = world.ada
         try await instance.database.write { db in
-            for _ in 0...Budgets.sendsPerPerson.limit { _ = try instance.budgets.spend(Budgets.send(ada), Budgets.sendsPerPerson, now: now, db) }
+            for _ in 0...Budgets.sendsPerPerson.limit {
+                _ = try instance.budgets.spend(Budgets.send(ada), Budgets.sendsPerPerson, now: now, db)
+            }
         }
         for _ in 0..<30 { try await world.tell(.recoveryCodesMade) }
         #expect(try await world.told().count == 60)
@@ -152,7 +159,8 @@ import Testing
     }
 
     @Test(arguments: [
-        NoticeEvent.methodAdded(.mobilePhone), .methodChanged(.email), .methodRemoved(.totpApp), .methodSuspended(.mobilePhone), .passwordReset,
+        NoticeEvent.methodAdded(.mobilePhone), .methodChanged(.email), .methodRemoved(.totpApp), .methodSuspended(.mobilePhone),
+        .passwordReset,
         .passwordChanged, .unlocked, .passwordResetByAdministrator, .accessPassMade, .resetStopped, .recoveryCodesMade,
     ])
     func `every event has its sentences`(event: NoticeEvent) async throws {
@@ -186,7 +194,9 @@ import Testing
         #expect(try await tell(plain, kit).isEmpty)
         let messages = try await tell(ada, kit)
         #expect(messages.map(\.to) == ["ben@example.org", DeliveryKit.number.e164])
-        for message in messages { #expect(message.body.contains("Ada Okafor") && !message.body.contains("⟦") && !message.body.contains("not-me")) }
+        for message in messages {
+            #expect(message.body.contains("Ada Okafor") && !message.body.contains("⟦") && !message.body.contains("not-me"))
+        }
         try await kit.close()
     }
 
@@ -203,10 +213,22 @@ import Testing
 
 @Suite struct BrowserNameTests {
     @Test(arguments: [
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge, Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0 Mobile/15E148 Safari/604.1", "Chrome, iPhone"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15", "Safari, Mac"),
-        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36", "Samsung Internet, Android"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            "Edge, Windows"
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0 Mobile/15E148 Safari/604.1",
+            "Chrome, iPhone"
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+            "Safari, Mac"
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36",
+            "Samsung Internet, Android"
+        ),
         ("call +44 20 7946 0000 to win", ""), ("", ""),
     ])
     func `a browser is named in words, never in its own`(agent: String, name: String) {

@@ -67,7 +67,9 @@ import Testing
         try await kit.close()
     }
 
-    @Test(arguments: ["400 Bad", "422 No"]) func `a text that is refused is given up at once and named in the log`(answer: String) async throws {
+    @Test(arguments: ["400 Bad", "422 No"]) func `a text that is refused is given up at once and named in the log`(answer: String)
+        async throws
+    {
         let gateway = try await ScriptedGateway(answer), kit = try await DeliveryKit(texts: gateway.server.port)
         let id = try await kit.insertText()
         try await kit.worker.round()
