@@ -93,7 +93,6 @@ struct SignInView {
         page.lead = lead ?? sentLead(state)
         page.errors = refusal.map { [FieldError("code", $0)] } ?? []
         page.others = choices(rest)
-        page.othersOpen = refusal?.code == .codeTooMany
         page.who = who
         page.notNow = notNow(postpone)
         page.notNowUntil = until(postpone)
