@@ -71,7 +71,7 @@ import Testing
             #expect(message.code == nil && !"\(message.subject)\(message.body)".contains("⟦"))
             #expect(
                 try await world.link(message)
-                    == NoticeLink(person: world.ada, credential: world.phone, what: "added.mobilePhone", at: world.kit.clock.now))
+                    == NoticeLink(person: world.ada, credential: world.phone, what: "added.totpApp", at: world.kit.clock.now))
         }
         world.kit.clock.advance(by: Span(ms: Span.days(7).ms - 1))
         #expect(try await world.link(text) != nil)
