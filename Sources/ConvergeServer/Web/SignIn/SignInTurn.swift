@@ -272,8 +272,11 @@ struct SignInTurn {
             try step(.codesKept)
             return try settle(returnTo: returnTo)
         }
+        let isRegistrationOnly = state.core.registrationVersion == dossier.person.securityVersion
         state.codes = try registrar.makeRecoveryCodes(fromFirstWizard: true).map(\.text)
         try reload()
+        // The mode goes on: it was this very sign-in that changed what is held.
+        if isRegistrationOnly { state.core.registrationVersion = dossier.person.securityVersion }
         return nil
     }
 
