@@ -141,6 +141,10 @@ public struct PersonStore: Sendable {
         try db.execute("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
     }
 
+    public func snoozeCampaign(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET campaign_snoozed_ms = \(now), campaign_snoozes = campaign_snoozes + 1 WHERE id = \(id)")
+    }
+
     public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
         try db.execute("UPDATE person SET state = \(state) WHERE id = \(id)")
     }
@@ -174,6 +178,7 @@ public struct PersonStore: Sendable {
             groups: Set(groups), firstHeldAt: try row.optionalMoment("first_held_ms"),
             mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"), graceStart: try row.optionalMoment("grace_start_ms"),
             resetSkips: try row.int("reset_skips"), lastReviewAt: try row.optionalMoment("last_review_ms"),
+            campaignSnoozedAt: try row.optionalMoment("campaign_snoozed_ms"), campaignSnoozes: try row.int("campaign_snoozes"),
             preference: try JSONText.decode([CredentialUse].self, from: row.text("preference")),
             passwordMustChange: try row.bool("password_must_change"),
             passwordKnownToOthers: try row.bool("password_known_to_others"), hasDirectoryOfficePhone: office != nil,

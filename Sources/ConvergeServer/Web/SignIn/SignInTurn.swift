@@ -110,6 +110,7 @@ struct SignInTurn {
             switch effect {
             case .startGrace: try people.startGrace(id, at: request.now, ledger.db)
             case .countSkip: try people.countSkip(id, ledger.db)
+            case .snoozeCampaign: try people.snoozeCampaign(id, at: request.now, ledger.db)
             case .recordReview: try people.recordReview(id, at: request.now, ledger.db)
             case .audit(let activity, let success, let detail):
                 try ledger.note(activity, dossier.record, success: success, reason: success ? nil : detail)
