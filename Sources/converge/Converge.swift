@@ -41,7 +41,9 @@ struct Place: ParsableArguments {
 
     /// Opens the organisation for the length of one command.
     func with<Result>(_ run: (Administration) async throws -> Result) async throws -> Result {
-        let instance = try await assemble(try read(), box: nil, log: Self.logger(.error))
+        let config = try read()
+        // A demo reaches everybody, through its box; this one is read by nobody.
+        let instance = try await assemble(config, box: config.isDemo ? DemoBox() : nil, log: Self.logger(.error))
         do {
             let result = try await run(Administration(instance))
             try await instance.close()

@@ -78,6 +78,9 @@ public struct Config: Sendable {
             ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
         var config = read(&reader)
         precondition(reader.problems.isEmpty, "the demo's own settings: \(reader.problems)")
+        // Where `passwords import --data` puts its list.
+        let list = dataFolder + "/breached.bin"
+        if FileManager.default.fileExists(atPath: list) { config.passwords.breachedList = list }
         config.isDemo = true
         return config
     }
