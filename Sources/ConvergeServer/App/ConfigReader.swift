@@ -1,3 +1,4 @@
+import ConvergeCore
 import Foundation
 import Yams
 
@@ -30,7 +31,8 @@ struct ConfigReader {
             problems.append("The file is no YAML.")
         }
         for name in values.keys.sorted() where !ConfigKey.all.contains(where: { $0.name == name }) {
-            problems.append("\(name) is not a setting. \(Self.nearest(to: name).map { "Did you mean \($0)?" } ?? "")".trimmedRight())
+            let near = Nearest.nearest(to: name, in: ConfigKey.all.map(\.name))
+            problems.append("\(name) is not a setting." + (near.map { " Did you mean \($0)?" } ?? ""))
         }
         for key in ConfigKey.all {
             if let text = environment[key.environmentName] { values[key.name] = .scalar(text) }
@@ -118,35 +120,5 @@ struct ConfigReader {
         if let choice = Choice(rawValue: scalar(name)) { return choice }
         problems.append("\(name) must be one of: \(Choice.allCases.map(\.rawValue).joined(separator: ", ")).")
         return fallback
-    }
-
-    /// The known name that differs least, unless all differ in more than half of their letters.
-    static func nearest(to name: String) -> String? {
-        let ranked = ConfigKey.all.map { (distance($0.name.lowercased(), name.lowercased()), $0.name) }.min { $0.0 < $1.0 }
-        return ranked.flatMap { $0.0 <= max(2, name.count / 2) ? $0.1 : nil }
-    }
-
-    /// Levenshtein's distance.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (i, a) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in right.enumerated() {
-                let substituted = diagonal + (a == b ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
-    }
-}
-
-extension String {
-    fileprivate func trimmedRight() -> String {
-        var text = self[...]
-        while text.last == " " { text = text.dropLast() }
-        return String(text)
     }
 }
