@@ -273,6 +273,7 @@ struct SignInTable {
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
+        guard !state.reviewOpen else { return true }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
             credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)

@@ -51,6 +51,8 @@ public struct SignInState: Codable, Sendable, Equatable {
     public var registrationVersion: Int64?
     /// Interrupts that were answered, put off or finished.
     public var closed: Set<Interrupt> = []
+    /// A value of the directory was confirmed in the review at hand, which stays open until it is answered.
+    public var reviewOpen = false
     /// Interrupts are left out this time ("Not now" at a proof, or nothing could be reached).
     public var leftOut = false
     public var wizard: WizardState?

@@ -75,6 +75,9 @@ public enum SignInMachine {
             choose(&next, method, plan)
         case (.enrolled(let credential), .register):
             enrol(&next, credential, facts)
+        case (.enrolled, .review):
+            next.state.reviewOpen = true
+            next.state.enrolment = nil
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):

@@ -458,6 +458,12 @@ struct SignInTableTests {
         document.registration[0].requireForMFA = false
         document.registration[0].requireForReset = false
         #expect(grant(after(Scene(Cast.ada, [app], document))) != nil)
+        var confirmed = news
+        confirmed.state = .active
+        let later = Scene(Cast.ada, [app, confirmed], policy(mfa: [.appCode, .text], reset: [.appCode]))
+        let during = step(told, step(told, .proved(app.use(.appCode))), .enrolled(news.id))
+        #expect(page(later, during) == .review, "what was confirmed in it ends no review")
+        #expect(grant(page(later, step(later, during, .reviewed))) != nil)
     }
 
     // Row 14

@@ -340,7 +340,7 @@ struct SignInView {
                 rows: try SummaryRows(instance: instance, dossier: dossier).rows { id in
                     .post(form("confirm-start", hidden: ["credential": id.text]))
                 },
-                form: form("review"), change: .post(form("review-change")))
+                form: form("review"), change: .post(form("review-change")), notice: saved)
         }
     }
 }

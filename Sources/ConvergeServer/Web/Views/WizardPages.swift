@@ -342,6 +342,8 @@ struct ReviewPage: Page {
     var form: Form
     /// Changes security info instead.
     var change: Target
+    /// What was confirmed a moment ago.
+    var notice: Notice?
 
     var frame: Frame {
         let lead =
@@ -350,7 +352,7 @@ struct ReviewPage: Page {
             } else {
                 Message("review.lead")
             }
-        return Frame(heading: Message("review.heading"), title: Message("review.title"), lead: lead, who: who)
+        return Frame(heading: Message("review.heading"), title: Message("review.title"), lead: lead, who: who, notice: notice)
     }
 
     func body(_ say: Speaker) -> Slots {
