@@ -44,6 +44,16 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case personImported = "Person imported"
     case administratorSetUp = "First administrator set up"
     case roleChanged = "Roles changed"
+    case blocked = "User blocked"
+    case unblocked = "User unblocked"
+    case disabled = "Account disabled"
+    case enabled = "Account enabled"
+    case unlockedByAdmin = "Unlock user account (by admin)"
+    /// After a wipe: whoever knows the password may register anew.
+    case passwordAloneAllowed = "Registration with the password alone allowed"
+    case keyRotated = "Sealing key added"
+    case keyRetired = "Sealing key taken away"
+    case restored = "Store restored from a backup"
 
     /// Where the log files it.
     public var category: AuditCategory {
@@ -52,12 +62,13 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
             .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
             .authenticationMethods
         case .resetProgress, .resetPassword, .resetByAdmin, .changedPassword, .unlocked, .resetBlocked, .resetRegistered,
-            .resetPolicyChanged:
+            .resetPolicyChanged, .unlockedByAdmin:
             .passwordManagement
         case .signedIn, .signInRefused, .challengeAnswered, .challengeSent, .deadEndShown, .interruptsLeftOut, .signedOut,
             .sessionsRevoked:
             .signIn
-        case .personAdded, .personImported, .administratorSetUp, .roleChanged:
+        case .personAdded, .personImported, .administratorSetUp, .roleChanged, .blocked, .unblocked, .disabled, .enabled,
+            .passwordAloneAllowed, .keyRotated, .keyRetired, .restored:
             .administration
         }
     }

@@ -31,10 +31,17 @@ struct SignInTable {
     var state: SignInState
     let facts: SignInFacts
     var notes: [SignInNote] = []
+    /// What is missing, and the plan for it. Nothing that reading the table changes has a part in them.
+    private(set) var requirements = Requirements.none
+    private(set) var outcome = PlanOutcome.nothingToPlan
 
-    init(state: SignInState, facts: SignInFacts) {
+    /// - Parameter planning: makes the plan; whoever reads the table for many people may remember plans.
+    init(state: SignInState, facts: SignInFacts, planning: Planning = Planner.plan) {
         self.state = state
         self.facts = facts
+        requirements = standing.requirements(
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
+        outcome = planning(standing, requirements, state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -229,15 +236,6 @@ struct SignInTable {
     }
 
     // MARK: interrupts
-
-    /// What is missing, and the plan for it.
-    var requirements: Requirements {
-        standing.requirements(
-            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
-            resetWanted: policy.requireForReset)
-    }
-
-    var outcome: PlanOutcome { Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? []) }
 
     enum OpenInterrupt {
         case wizard(Plan, Postponement)

@@ -22,6 +22,9 @@ struct ConfigReader {
     /// Names asked for, so that a test can compare them with the table.
     private(set) var asked: Set<String> = []
 
+    /// Variables that are no settings: where the resources lie, and the clock of the tests.
+    private static let otherVariables = ["CONVERGE_RESOURCES", "CONVERGE_TEST_CLOCK_FILE"]
+
     init(yaml: String, environment: [String: String]) {
         do {
             if let node = try Yams.compose(yaml: yaml) { flatten(node, at: "") }
@@ -33,6 +36,11 @@ struct ConfigReader {
         for name in values.keys.sorted() where !ConfigKey.all.contains(where: { $0.name == name }) {
             let near = Nearest.nearest(to: name, in: ConfigKey.all.map(\.name))
             problems.append("\(name) is not a setting." + (near.map { " Did you mean \($0)?" } ?? ""))
+        }
+        let names = ConfigKey.all.map(\.environmentName)
+        for name in environment.keys.sorted() where name.hasPrefix("CONVERGE_") && !(names + Self.otherVariables).contains(name) {
+            let near = Nearest.nearest(to: name, in: names).map { " Did you mean \($0)?" } ?? ""
+            problems.append("\(name) in the environment is not a setting.\(near)")
         }
         for key in ConfigKey.all {
             if let text = environment[key.environmentName] { values[key.name] = .scalar(text) }

@@ -100,12 +100,30 @@ public struct Front: Sendable {
         case .bytes(let bytes, let type):
             headers[.contentType] = type
             body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let type, let pieces):
+            headers[.contentType] = type
+            body = streamed(pieces, arrival.id)
         }
         for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
         for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
         for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
         if request.method == .head { body = ResponseBody() }
         return Response(status: .init(code: reply.status), headers: headers, body: body)
+    }
+}
+
+extension Front {
+    /// A fault on the way cuts the answer off: the browser sees that it is not whole.
+    private func streamed(_ pieces: @escaping Reply.Pieces, _ id: String) -> ResponseBody {
+        ResponseBody { writer in
+            do {
+                try await pieces { text in try await writer.write(ByteBuffer(string: text)) }
+                try await writer.finish(nil)
+            } catch {
+                instance.log.error("answer cut off", metadata: ["request": "\(id)", "reason": "\(error)"])
+                throw error
+            }
+        }
     }
 }
 

@@ -43,10 +43,15 @@ struct RecentlyVerifiedRequest: Sendable {
 
 /// What a handler answers.
 struct Reply: Sendable {
+    /// Hands over the pieces of an answer; each is waited for until it is on its way.
+    typealias Pieces = @Sendable (_ write: (String) async throws -> Void) async throws -> Void
+
     enum Body: Sendable {
         case page(any Page)
         case redirect(String)
         case bytes([UInt8], type: String)
+        /// Written piece by piece as the browser takes it, so that a long answer needs no memory.
+        case stream(type: String, Pieces)
     }
 
     var status: Int
