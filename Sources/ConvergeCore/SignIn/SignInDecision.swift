@@ -31,10 +31,17 @@ struct SignInTable {
     var state: SignInState
     let facts: SignInFacts
     var notes: [SignInNote] = []
+    /// What is missing, and the plan for it. Nothing that reading the table changes has a part in them.
+    private(set) var requirements = Requirements.none
+    private(set) var outcome = PlanOutcome.nothingToPlan
 
-    init(state: SignInState, facts: SignInFacts) {
+    /// - Parameter planning: makes the plan; whoever reads the table for many people may remember plans.
+    init(state: SignInState, facts: SignInFacts, planning: Planning = Planner.plan) {
         self.state = state
         self.facts = facts
+        requirements = standing.requirements(
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
+        outcome = planning(standing, requirements, state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -52,7 +59,7 @@ struct SignInTable {
         }
         if mustChangePassword { return .changePassword }  // 8
         if let page = entryWithoutProof() { return page }  // 9a
-        if let page = interruptPage() { return page }  // 10–13
+        if let page = interruptPage() ?? campaignPage() { return page }  // 10–13, 14
         return finish()  // 15
     }
 
@@ -109,6 +116,17 @@ struct SignInTable {
         case nil:
             return wizardEnd()
         }
+    }
+
+    /// Row 14: after a second step, where nothing of 10–13 was shown in this sign-in.
+    private func campaignPage() -> SignInPage? {
+        guard isProven, !state.leftOut, state.closed.isEmpty, state.wizard.map({ $0.campaign != nil }) ?? true,
+            let (rule, kind) = standing.openCampaign(at: facts.now)
+        else { return nil }
+        let item = PlanItem(kind), isOver = rule.snoozesMax.map { person.campaignSnoozes >= $0 } ?? false
+        let postpone = isOver && isDemanded ? Postponement.none : .notNow(until: nil)
+        guard state.wizard?.started == true else { return .campaign(item, name: rule.name, postpone: postpone) }
+        return .register(item, Plan(items: [item], alternatives: [[]]), step: 1, of: 1, postpone: postpone)
     }
 
     private func wizardPage(_ plan: Plan, _ postpone: Postponement) -> SignInPage {
@@ -218,15 +236,6 @@ struct SignInTable {
     }
 
     // MARK: interrupts
-
-    /// What is missing, and the plan for it.
-    var requirements: Requirements {
-        standing.requirements(
-            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
-            resetWanted: policy.requireForReset)
-    }
-
-    var outcome: PlanOutcome { Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? []) }
 
     enum OpenInterrupt {
         case wizard(Plan, Postponement)

@@ -19,7 +19,12 @@ public struct Administration: Sendable {
 
     var now: Moment { instance.world.now() }
 
-    /// The person with a name, or a problem that names the nearest one.
+    /// Now, as the server sees it.
+    public var moment: Moment { now }
+    /// The address under which people find this server.
+    public var publicURL: String { instance.config.publicURL }
+
+    /// The person with a name, or a problem.
     func person(_ name: String, _ db: any Connection) throws -> PersonRecord {
         let key = SignInName(name)?.normalised ?? ""
         guard let record = try instance.people.find(nameKey: key, db) else { throw Problem("There is nobody named “\(name)”.") }

@@ -34,6 +34,8 @@ extension Administration {
     public func seedDemo() async throws -> [DemoPerson] {
         let instance = self.instance
         guard try await instance.database.read({ db in try instance.people.count(db) }) == 0 else { return Self.demoPeople }
+        let organisation = instance.organisation
+        try await instance.database.write { db in try OrganisationStore().markAsDemo(organisation, db) }
         for person in Self.demoPeople {
             _ = try await add(
                 NewPerson(name: person.name, displayName: person.displayName, kind: person.kind, roles: person.roles),

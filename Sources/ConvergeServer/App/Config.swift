@@ -64,24 +64,32 @@ public struct Config: Sendable {
     }
 
     /// Settings for trying Converge on this machine: plain http on loopback, everything in one folder.
+    public static func demo(dataFolder: String, port: Int) -> Config {
+        do {
+            return try demo(dataFolder: dataFolder, port: port, environment: [:])
+        } catch {
+            preconditionFailure("the demo's own settings: \(error)")
+        }
+    }
+
+    /// The same, with mail and texts going to real servers where the environment says so; nothing else of it is read.
     ///
-    /// - Parameter environment: may point mail and texts to real servers; nothing else of it is read.
-    public static func demo(dataFolder: String, port: Int, environment: [String: String] = [:]) -> Config {
+    /// - Throws: `ConfigError` with every problem found.
+    public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
+        let folder = DemoFolder(dataFolder)
         var reader = ConfigReader(
             yaml: "",
             environment: [
                 "CONVERGE_PUBLICURL": "http://localhost:\(port)", "CONVERGE_LISTEN_PORT": "\(port)",
-                "CONVERGE_DATABASE_PATH": dataFolder + "/converge.db", "CONVERGE_KEYRING_PATH": dataFolder + "/keys.json",
+                "CONVERGE_DATABASE_PATH": folder.databasePath, "CONVERGE_KEYRING_PATH": folder.keyRingPath,
                 "CONVERGE_ORGANISATION_NAME": "Harbour & Vale", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
                 "CONVERGE_ORGANISATION_MAILDOMAINS": "example.org", "CONVERGE_LOG_FORMAT": "text",
                 "CONVERGE_ORGANISATION_HELPDESK": "Weekdays from 8 to 18", "CONVERGE_ORGANISATION_HELPDESKPHONE": "0117 496 0123",
             ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
         var config = read(&reader)
-        precondition(reader.problems.isEmpty, "the demo's own settings: \(reader.problems)")
-        // Where `passwords import --data` puts its list.
-        let list = dataFolder + "/breached.bin"
-        if FileManager.default.fileExists(atPath: list) { config.passwords.breachedList = list }
+        guard reader.problems.isEmpty else { throw ConfigError(problems: reader.problems) }
         config.isDemo = true
+        if FileManager.default.fileExists(atPath: folder.breachedListPath) { config.passwords.breachedList = folder.breachedListPath }
         return config
     }
 

@@ -126,6 +126,6 @@ enum Budgets {
 
     /// A right answer gives the budgets back.
     static func clear(_ id: CredentialID, _ store: BudgetStore, _ db: any Connection) throws {
-        for key in [stranger(id), owner(id), ceiling(id)] { try store.clear(key, db) }
+        try store.clear([stranger(id), owner(id), ceiling(id)], db)
     }
 }

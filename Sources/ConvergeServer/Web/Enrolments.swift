@@ -127,10 +127,12 @@ struct Registrar {
         return credential.use(new.verifiedBy)
     }
 
-    /// Makes a fresh set of recovery codes; an older set is retired.
+    /// Makes a fresh set of recovery codes; an older set is retired. Throws `Overtaken` when what the person holds has changed
+    /// meanwhile.
     ///
     /// - Returns: the codes, to be shown once.
     func makeRecoveryCodes(fromFirstWizard: Bool) throws -> [Secret] {
+        guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
         let codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
         for old in dossier.credentials where old.credential.method == .recoveryCodes {
             try instance.credentials.retire(old.id, reason: "replaced", replacedBy: id, at: now, db)

@@ -100,12 +100,30 @@ public struct Front: Sendable {
         case .bytes(let bytes, let type):
             headers[.contentType] = type
             body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let type, let pieces):
+            headers[.contentType] = type
+            body = streamed(pieces, arrival.id)
         }
         for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
         for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
         for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
         if request.method == .head { body = ResponseBody() }
         return Response(status: .init(code: reply.status), headers: headers, body: body)
+    }
+}
+
+extension Front {
+    /// A fault on the way cuts the answer off: the browser sees that it is not whole.
+    private func streamed(_ pieces: @escaping Reply.Pieces, _ id: String) -> ResponseBody {
+        ResponseBody { writer in
+            do {
+                try await pieces { text in try await writer.write(ByteBuffer(string: text)) }
+                try await writer.finish(nil)
+            } catch {
+                instance.log.error("answer cut off", metadata: ["request": "\(id)", "reason": "\(error)"])
+                throw error
+            }
+        }
     }
 }
 
@@ -122,42 +140,6 @@ struct NotFoundMiddleware: RouterMiddleware {
             return await front.respond(request, context, to: nil)
         }
     }
-}
-
-/// Forms in `application/x-www-form-urlencoded`, bounded.
-enum FormText {
-    static let fieldsMax = 100
-
-    /// Names and values; a name that comes twice keeps its last value.
-    static func parse(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for pair in text.split(separator: "&").prefix(fieldsMax) {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = decode(parts[0])
-            fields[name] = parts.count == 2 ? decode(parts[1]) : ""
-        }
-        return fields
-    }
-
-    private static func decode(_ text: Substring) -> String {
-        var bytes: [UInt8] = [], rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard let high = rest.first.flatMap(nibble), let low = rest.dropFirst().first.flatMap(nibble) else {
-                    bytes.append(byte)
-                    continue
-                }
-                bytes.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            default: bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func nibble(_ byte: UInt8) -> UInt8? { Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init) }
 }
 
 extension Front {

@@ -111,7 +111,9 @@ enum SignInRoutes {
             try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
             return .failure(Refusal(.passWrong))
         }
-        try instance.budgets.clear("pass:" + subject, db)
+        // The owner proved another way: closed credentials may be tried again.
+        let ceilings = try instance.credentials.all(of: record.id, db).map { Budgets.ceiling($0.id) }
+        try instance.budgets.clear(["pass:" + subject] + ceilings, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
         return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }

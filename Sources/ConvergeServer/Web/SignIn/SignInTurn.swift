@@ -110,6 +110,7 @@ struct SignInTurn {
             switch effect {
             case .startGrace: try people.startGrace(id, at: request.now, ledger.db)
             case .countSkip: try people.countSkip(id, ledger.db)
+            case .snoozeCampaign: try people.snoozeCampaign(id, at: request.now, ledger.db)
             case .recordReview: try people.recordReview(id, at: request.now, ledger.db)
             case .audit(let activity, let success, let detail):
                 try ledger.note(activity, dossier.record, success: success, reason: success ? nil : detail)
@@ -274,8 +275,11 @@ struct SignInTurn {
             try step(.codesKept)
             return try settle(returnTo: returnTo)
         }
+        let isRegistrationOnly = state.core.registrationVersion == dossier.person.securityVersion
         state.codes = try registrar.makeRecoveryCodes(fromFirstWizard: true).map(\.text)
         try reload()
+        // The mode goes on: it was this very sign-in that changed what is held.
+        if isRegistrationOnly { state.core.registrationVersion = dossier.person.securityVersion }
         return nil
     }
 

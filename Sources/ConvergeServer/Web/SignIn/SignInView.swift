@@ -45,6 +45,8 @@ struct SignInView {
         case .review:
             if let confirmation = try confirmation { return .page(confirmation, status: status) }
             return .page(try review)
+        case .campaign(let item, let name, let postpone):
+            return .page(campaign(item, name, postpone))
         case .done:
             return .redirect(returnTo)
         }
@@ -210,13 +212,27 @@ struct SignInView {
                 isConfirmation: item.confirms != nil)
         }
         var page = MoreInformationPage(who: who, items: items, reasons: reasons(plan), start: form("start"))
-        switch postpone {
-        case .none: page.postponement = .none
-        case .notNow(let until): page.postponement = .notNow(form("postpone"), until: until)
-        case .finishLater(let left): page.postponement = .finishLater(form("postpone"), skipsLeft: left)
-        }
+        page.postponement = postponement(postpone)
         page.notice = saved
         return page
+    }
+
+    private func campaign(_ item: PlanItem, _ name: String, _ postpone: Postponement) -> MoreInformationPage {
+        let row = MoreInformationPage.item(
+            item.method.rawValue, icon: MethodRegistry.traits(of: item.method).icon, use: Message("method.hint.\(item.method.rawValue)"))
+        var page = MoreInformationPage(
+            who: who, items: [row], reasons: [MoreInformationPage.becauseOfCampaign(name)], start: form("start"))
+        page.isSuggestion = true
+        page.postponement = postponement(postpone)
+        return page
+    }
+
+    private func postponement(_ postpone: Postponement) -> MoreInformationPage.Postponement {
+        switch postpone {
+        case .none: .none
+        case .notNow(let until): .notNow(form("postpone"), until: until)
+        case .finishLater(let left): .finishLater(form("postpone"), skipsLeft: left)
+        }
     }
 
     private func use(of item: PlanItem) -> Message {
