@@ -18,6 +18,7 @@ struct Challenger {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return (current, Refusal(.notAllowed))
         }
+        if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
         guard let message else {
             return (current, sends(use) ? Refusal(.sendTooMany) : nil)

@@ -42,8 +42,11 @@ enum SignInRoutes {
         Form(action, hidden: ["return": request.returnTo])
     }
 
-    private static func link(_ path: String, _ request: AnonymousRequest) -> String {
-        request.returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(request.returnTo)
+    private static func link(_ path: String, _ request: AnonymousRequest) -> String { link(path, request.returnTo) }
+
+    /// An address that leads on to another one afterwards.
+    static func link(_ path: String, _ returnTo: String) -> String {
+        returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(returnTo)
     }
 
     // MARK: the first factor

@@ -26,7 +26,7 @@ struct SignInTurn {
     /// Loads a turn. Nil: the flow's state is not known to this release, or the person is gone.
     init?(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection) throws {
         guard let state = try instance.flows.state(SignInFlowState.self, of: flow),
-            let (dossier, browser) = try instance.dossier(state.core.person, request, db)
+            let (dossier, browser) = try instance.dossier(state.core.person, request, answering: state.core.challenge, db)
         else { return nil }
         self.init(
             instance: instance, request: request, ledger: Ledger(instance, db, request: request, correlation: flow.id.text),
@@ -227,7 +227,9 @@ struct SignInTurn {
     }
 
     mutating func reload() throws {
-        guard let (dossier, _) = try instance.dossier(state.core.person, request, ledger.db) else { throw Overtaken() }
+        guard let (dossier, _) = try instance.dossier(state.core.person, request, answering: state.core.challenge, ledger.db) else {
+            throw Overtaken()
+        }
         self.dossier = dossier
     }
 

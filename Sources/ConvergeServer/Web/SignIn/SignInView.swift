@@ -98,7 +98,8 @@ struct SignInView {
         page.who = who
         page.notNow = notNow(postpone)
         page.notNowUntil = until(postpone)
-        if state.code?.canSendAgain == true { page.sendAgain = form("send") }
+        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
         let days = dossier.policy.rememberBrowserDays
         let isMFA = if case .challenge = turn.decision.page { true } else { false }
         if days > 0, isMFA, !dossier.person.isAdministrator { page.rememberDays = days }
