@@ -7,12 +7,13 @@ extension Instance {
     /// - Parameters:
     ///   - hashing: Argon2id parameters; tests whose subject is not hashing take cheap ones.
     ///   - box: the demo's box for texts and mails.
+    ///   - over: what stands between everything and the store; tests put one there that fails.
     public static func assemble(
         config: Config, world: World, resources: ResourceFolder, hashing: HashingCost = .standard, box: DemoBox? = nil,
-        log: Logger
+        over: (any Database) -> any Database = { $0 }, log: Logger
     ) async throws -> Instance {
         let keys = try KeyRing.open(path: config.keyRingPath, createIfAbsent: true, production: !config.isDemo, world: world)
-        let database = try SQLiteDatabase(path: config.databasePath)
+        let database = over(try SQLiteDatabase(path: config.databasePath))
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
         let organisation = try await ensureOrganisation(config, world, database)
         let renderer = try Renderer(resources: resources.path, organisation: Organisation(config))
@@ -40,13 +41,7 @@ extension Instance {
 
     private static func ensureOrganisation(_ config: Config, _ world: World, _ database: any Database) async throws -> OrganisationID {
         let id: OrganisationID = world.newID(), now = world.now(), name = config.organisation.name
-        return try await database.write { db in
-            if let row = try db.row("SELECT id FROM organisation ORDER BY created_ms LIMIT 1") {
-                return try row.id("id", as: OrganisationSubject.self)
-            }
-            try db.execute("INSERT INTO organisation (id, name, created_ms) VALUES (\(id), \(name), \(now))")
-            return id
-        }
+        return try await database.write { db in try OrganisationStore().ensure(id, name: name, now: now, db) }
     }
 
     /// A fresh store begins with the policy that this release proposes.
