@@ -80,14 +80,15 @@ extension Administration {
     }
 }
 
-/// One person under one policy: everything reachable, an unknown browser, the right password.
+/// One person under one policy: everything reachable that this release can verify, an unknown browser, the right password.
 struct Playing: Sendable {
     let standing: Standing
     let forecast: Forecast
 
     init(_ record: PersonRecord, _ credentials: [Credential], _ versions: [PolicyVersion], _ now: Moment, _ instance: Instance) throws {
         standing = Standing(person: record.person, credentials: credentials, policy: try versions.resolve(for: record.person))
-        forecast = Forecast.atNextSignIn(SignInFacts(standing: standing, now: now, endOfDay: instance.endOfDay))
+        forecast = Forecast.atNextSignIn(
+            SignInFacts(standing: standing, reach: .ofThisRelease(credentials), now: now, endOfDay: instance.endOfDay))
     }
 
     /// Whether the person gets in, perhaps after registering or changing something.
