@@ -160,13 +160,14 @@ public struct PersonStore: Sendable {
 
     private static func roles(_ roles: Set<Role>) -> String { roles.map(\.rawValue).sorted().joined(separator: ",") }
 
+    /// The same statements whether or not there is a row: how long a look-up takes must not tell that somebody exists.
     private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
-        guard let row else { return nil }
-        let id = try row.id("id", as: PersonSubject.self)
+        let id = try row?.id("id", as: PersonSubject.self) ?? PersonID("nobody")
         let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
             .map { try $0.id("group_id", as: GroupSubject.self) }
         let office = try db.row(
             "SELECT 1 AS found FROM credential WHERE person_id = \(id) AND method = 'officePhone' AND state <> 'retired' LIMIT 1")
+        guard let row else { return nil }
         let person = Person(
             id: id, kind: try row.choice("kind", as: PersonKind.self), state: try row.choice("state", as: PersonState.self),
             mfaState: try row.choice("mfa_state", as: MFAState.self),
