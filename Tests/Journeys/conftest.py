@@ -98,6 +98,7 @@ def new_person(request, browser):
 
     def make(server, **options) -> Person:
         people.append(Person(browser, getattr(server, "address", server), **options))
+        people[-1].secrets = getattr(server, "secrets", None)
         return people[-1]
 
     yield make

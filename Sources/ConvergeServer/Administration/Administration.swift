@@ -47,3 +47,8 @@ public struct Administration: Sendable {
         ]
     }
 }
+
+extension Administration {
+    /// How moments are typed and read here.
+    public var when: WhenText { WhenText(zone: instance.config.organisation.zone, now: now) }
+}

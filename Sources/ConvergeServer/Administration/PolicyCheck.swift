@@ -77,7 +77,7 @@ extension Administration {
     }
 
     /// Decisions are pure: as many at once as the machine can do, besides the reading of the next page.
-    private static let laneCount = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    private static let laneCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
     /// The verdicts on a page, in its order.
     private static func judge(_ page: [WalkedPerson], _ lanes: [PolicyLane]) async throws -> [PolicyVerdict] {
@@ -118,14 +118,15 @@ actor PolicyLane {
     private func play(_ walked: WalkedPerson, _ folds: inout PolicyFolds, _ plans: inout Plans) throws -> Playing {
         let fold = try folds.fold(for: walked.person)
         let standing = Standing(person: walked.person, credentials: walked.credentials, policy: fold.policy)
-        let facts = SignInFacts(standing: standing, now: now, endOfDay: endOfDay)
+        let facts = SignInFacts(
+            standing: standing, reach: .ofThisRelease(walked.credentials), now: now, endOfDay: endOfDay)
         let forecast = Forecast.atNextSignIn(
             facts, planning: { standing, requirements, _ in plans.plan(standing, requirements, fold: fold.number) }, withReasons: false)
         return Playing(standing: standing, forecast: forecast)
     }
 }
 
-/// One person under one policy: everything reachable, an unknown browser, the right password.
+/// One person under one policy: everything reachable that this release can verify, an unknown browser, the right password.
 struct Playing: Sendable {
     let standing: Standing
     let forecast: Forecast

@@ -8,11 +8,12 @@ extension Instance {
     /// - Parameters:
     ///   - hashing: Argon2id parameters; tests whose subject is not hashing take cheap ones.
     ///   - box: the demo's box for texts and mails.
+    ///   - over: what stands between everything and the store; tests put one there that fails.
     public static func assemble(
         config: Config, world: World, resources: ResourceFolder, hashing: HashingCost = .standard, box: DemoBox? = nil,
-        log: Logger
+        over: (any Database) -> any Database = { $0 }, log: Logger
     ) async throws -> Instance {
-        let (database, keys) = try await open(config, world)
+        let (opened, keys) = try await open(config, world), database = over(opened)
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
         let organisation = try await ensureOrganisation(config, keys, world, database)
         let renderer = try Renderer(resources: resources.path, organisation: Organisation(config))

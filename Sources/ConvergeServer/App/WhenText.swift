@@ -32,8 +32,3 @@ public struct WhenText: Sendable {
     /// The zone's name, which a list of times says once.
     public var zone: String { dates.zone.identifier }
 }
-
-extension Administration {
-    /// How moments are typed and read here.
-    public var when: WhenText { WhenText(zone: instance.config.organisation.zone, now: now) }
-}

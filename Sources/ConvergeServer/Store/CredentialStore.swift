@@ -150,16 +150,13 @@ public struct CredentialStore: Sendable {
     }
 
     private func winPass(_ credential: CredentialID, _ hash: String, _ now: Moment, _ db: any Connection) throws -> Bool {
-        let valid = try db.row(
-            """
-            SELECT id FROM credential WHERE id = \(credential) AND state = 'active'
-                AND (valid_from_ms IS NULL OR valid_from_ms <= \(now)) AND (valid_until_ms IS NULL OR valid_until_ms > \(now))
-            """)
-        guard valid != nil else { return false }
         let won = try db.rows(
             """
             UPDATE access_pass SET uses_left = uses_left - 1
-            WHERE credential_id = \(credential) AND hash = \(hash) AND (uses_left IS NULL OR uses_left > 0) RETURNING uses_left
+            WHERE credential_id = \(credential) AND hash = \(hash) AND (uses_left IS NULL OR uses_left > 0)
+                AND EXISTS (SELECT 1 FROM credential WHERE id = access_pass.credential_id AND state = 'active'
+                    AND (valid_from_ms IS NULL OR valid_from_ms <= \(now)) AND (valid_until_ms IS NULL OR valid_until_ms > \(now)))
+            RETURNING uses_left
             """)
         guard let row = won.first else { return false }
         if let left = try row.optionalInt("uses_left"), left <= 0 {

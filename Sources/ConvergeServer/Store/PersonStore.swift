@@ -154,13 +154,14 @@ public struct PersonStore: Sendable {
 
     private static func roles(_ roles: Set<Role>) -> String { roles.map(\.rawValue).sorted().joined(separator: ",") }
 
+    /// The same statements whether or not there is a row: how long a look-up takes must not tell that somebody exists.
     private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
-        guard let row else { return nil }
-        let id = try row.id("id", as: PersonSubject.self)
+        let id = try row?.id("id", as: PersonSubject.self) ?? PersonID("nobody")
         let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
             .map { try $0.id("group_id", as: GroupSubject.self) }
         let office = try db.row(
             "SELECT 1 AS found FROM credential WHERE person_id = \(id) AND method = 'officePhone' AND state <> 'retired' LIMIT 1")
+        guard let row else { return nil }
         var person = try Self.person(row, id: id, groups: Set(groups))
         person.preference = try JSONText.decode([CredentialUse].self, from: row.text("preference"))
         person.hasDirectoryOfficePhone = office != nil

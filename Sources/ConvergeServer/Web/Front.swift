@@ -59,10 +59,14 @@ public struct Front: Sendable {
             if request.method == .post { instance.outboxSignal.wake() }
             return finish(reply, arrival, request)
         } catch let overload as Overloaded {
-            var reply = Reply.page(
-                OverloadedPage(retryAfter: overload.retryAfterSeconds, again: arrival.path), status: 503)
-            reply.headers.append(("Retry-After", String(overload.retryAfterSeconds)))
-            return finish(reply, arrival, request)
+            let seconds = overload.retryAfterSeconds
+            return finish(Self.again(OverloadedPage(retryAfter: seconds, again: arrival.path), after: seconds), arrival, request)
+        } catch StoreError.busy {
+            instance.log.warning("store busy", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")"])
+            return finish(Self.again(OverloadedPage(retryAfter: 2, again: arrival.path), after: 2), arrival, request)
+        } catch StoreError.full {
+            instance.log.error("disk full", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")"])
+            return finish(Self.again(FaultPage(kind: .full, requestID: id), after: 60), arrival, request)
         } catch is Overtaken {
             return finish(.page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409), arrival, request)
         } catch is BodyTooLarge {
@@ -71,6 +75,13 @@ public struct Front: Sendable {
             instance.log.error("request failed", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")", "reason": "\(error)"])
             return finish(.page(FaultPage(requestID: id), status: 500), arrival, request)
         }
+    }
+
+    /// Nothing was done; it makes sense to try again after so many seconds.
+    private static func again(_ page: some Page, after seconds: Int) -> Reply {
+        var reply = Reply.page(page, status: 503)
+        reply.headers.append(("Retry-After", String(seconds)))
+        return reply
     }
 
     struct BodyTooLarge: Error {}

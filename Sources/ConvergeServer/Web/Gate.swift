@@ -16,7 +16,7 @@ struct Arrival: Sendable {
     let sessionSecret: Secret?
     let csrf: String
     let network: String
-    let inTrustedNetwork: Bool
+    let address: IPAddress?
     let agent: String
     let now: Moment
     let language: String
@@ -26,8 +26,7 @@ struct Arrival: Sendable {
         for (name, value) in context.parameters { parameters[String(name)] = String(value) }
         return AnonymousRequest(
             id: id, path: path, parameters: parameters, query: query, form: form, browserHash: browserHash,
-            sessionSecret: sessionSecret, csrf: csrf, network: network, inTrustedNetwork: inTrustedNetwork, agent: agent, now: now,
-            language: language)
+            sessionSecret: sessionSecret, csrf: csrf, network: network, address: address, agent: agent, now: now, language: language)
     }
 }
 
@@ -57,19 +56,13 @@ struct Gate: Sendable {
             id: id, path: request.uri.string, query: Fields(FormText.parse(request.uri.query ?? "")), browserSecret: browser,
             isNewBrowser: known == nil, browserHash: instance.keyed(browser.text, "browser"), sessionSecret: session,
             csrf: instance.keyed((session ?? browser).text, "csrf"), network: address?.networkKey ?? "unknown",
-            inTrustedNetwork: isTrusted(address), agent: String((request.headers[.userAgent] ?? "").prefix(300)),
-            now: instance.world.now(), language: "en")
+            address: address, agent: String((request.headers[.userAgent] ?? "").prefix(300)), now: instance.world.now(), language: "en")
     }
 
     private func clientAddress(_ request: Request, _ context: FrontContext) -> IPAddress? {
         guard let peer = IPAddress(context.peer) else { return nil }
         let forwarded = request.headers[values: .init("X-Forwarded-For")!].flatMap { $0.split(separator: ",").map { $0.trimmingSpaces() } }
         return ClientAddress.resolve(peer: peer, forwardedFor: forwarded, trusted: trustedProxies)
-    }
-
-    private func isTrusted(_ address: IPAddress?) -> Bool {
-        guard let address else { return false }
-        return instance.policyCache.trustedNetworks.contains { $0.contains(address) }
     }
 
     // MARK: refusing

@@ -14,13 +14,20 @@ struct AnonymousRequest: Sendable {
     let csrf: String
     /// Address of the client, IPv6 by /64.
     let network: String
-    let inTrustedNetwork: Bool
+    /// The same in full; nil when the peer has none.
+    let address: IPAddress?
     let agent: String
     let now: Moment
     let language: String
 
     /// Where to go afterwards: a local path, nothing else.
     var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }
+
+    /// Whether it comes from a network that a policy names as the organisation's own.
+    func isFromNetwork(of policy: PolicyDocument) -> Bool {
+        guard let address else { return false }
+        return policy.trustedNetworks.contains { (try? CIDR($0))?.contains(address) ?? false }
+    }
 }
 
 /// A request of somebody who is signed in.

@@ -126,7 +126,10 @@ struct PolicyCheckTests {
             let record = try Administration(instance).person(name, db)
             let dossier = try instance.dossier(record, knownBrowser: false, now: now, db)
             return Expected(
-                Forecast.atNextSignIn(SignInFacts(standing: dossier.standing, now: now, endOfDay: instance.endOfDay)))
+                Forecast.atNextSignIn(
+                    SignInFacts(
+                        standing: dossier.standing, reach: .ofThisRelease(dossier.standing.credentials), now: now, endOfDay: instance.endOfDay)
+                ))
         }
     }
 

@@ -195,7 +195,8 @@ extension Example {
         ], earlier: "/activity?before=a2")
 
     static let faults = [
-        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
+        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("fault-full", FaultPage(kind: .full, requestID: "r-81f2c04e")),
+        Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
         Example("expired", ExpiredPage(start: "/sign-in")), Example("expired-elsewhere", ExpiredPage(kind: .elsewhere, start: "/sign-in")),
         Example("expired-form", ExpiredPage(kind: .form, start: "/sign-in")),
         Example("too-large", TooLargePage(again: "/")),

@@ -37,7 +37,7 @@ struct SignInTurn {
 
     var facts: SignInFacts {
         let facts = RequestFacts(
-            inTrustedNetwork: request.inTrustedNetwork, rememberedBrowser: browser.rememberedUntil != nil)
+            inTrustedNetwork: request.isFromNetwork(of: dossier.document), rememberedBrowser: browser.rememberedUntil != nil)
         return dossier.signInFacts(facts, instance)
     }
 
