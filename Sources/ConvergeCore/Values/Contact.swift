@@ -44,7 +44,8 @@ public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible
         guard parts.count == 2, text.utf8.count <= 1024 else { return nil }
         let local = parts[0], domain = parts[1].lowercased(), whole = "\(local)@\(domain)"
         let labels = domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard whole.unicodeScalars.allSatisfy(Self.isPlain), whole.utf8.count <= 254, (1...64).contains(local.utf8.count), labels.count >= 2,
+        guard whole.unicodeScalars.allSatisfy(Self.isPlain), whole.utf8.count <= 254, (1...64).contains(local.utf8.count),
+            labels.count >= 2,
             labels.allSatisfy({ (1...63).contains($0.count) && $0.first != UInt8(ascii: "-") && $0.last != UInt8(ascii: "-") })
         else { return nil }
         address = whole

@@ -64,7 +64,8 @@ extension Administration {
             try register(.mobilePhone, CredentialContent(phone: phone), .text, "tel:" + phone.e164, phone.lastTwo, record, at, db)
         }
         if let email = address.flatMap({ EmailAddress($0) }) {
-            try register(.email, CredentialContent(email: email), .emailCode, "mail:" + email.normalised, email.masked, record, at + .minutes(2), db)
+            try register(
+                .email, CredentialContent(email: email), .emailCode, "mail:" + email.normalised, email.masked, record, at + .minutes(2), db)
         }
     }
 

@@ -128,7 +128,8 @@ struct PolicyCheckTests {
             return Expected(
                 Forecast.atNextSignIn(
                     SignInFacts(
-                        standing: dossier.standing, reach: .ofThisRelease(dossier.standing.credentials), now: now, endOfDay: instance.endOfDay)
+                        standing: dossier.standing, reach: .ofThisRelease(dossier.standing.credentials), now: now,
+                        endOfDay: instance.endOfDay)
                 ))
         }
     }

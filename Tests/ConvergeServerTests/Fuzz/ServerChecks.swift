@@ -127,7 +127,8 @@ enum ServerChecks {
         try hold(shown.suffix(4).elementsEqual(e164.utf8.suffix(4)) && shown.first == e164.utf8.dropFirst().first, phone.display)
         let again = try? PhoneParser.parse(e164, region: "US").get().number
         try hold(again == phone.number, "\(e164) reads back as \(again?.e164 ?? "nothing")")
-        try hold(phone.region == region || phone.region.utf8.count == 2 && phone.region.utf8.allSatisfy { (65...90).contains($0) }, "region")
+        try hold(
+            phone.region == region || phone.region.utf8.count == 2 && phone.region.utf8.allSatisfy { (65...90).contains($0) }, "region")
     }
 
     static let password = ParserCheck(

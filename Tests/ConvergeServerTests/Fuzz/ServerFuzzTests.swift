@@ -84,7 +84,9 @@ struct ServerFuzzTests {
             let input = mutator.next()
             let parts = lines(input.filter { $0 != 13 }, 4).map { text($0) }
             let isPost = parts[0].utf8.first == UInt8(ascii: "P")
-            let path = "/" + PercentEncoding.encode(parts[1]).replacing("%2F", with: "/").replacing("%3F", with: "?")
+            let path =
+                "/"
+                + PercentEncoding.encode(parts[1]).replacing("%2F", with: "/").replacing("%3F", with: "?")
                 .replacing("%3D", with: "=").replacing("%26", with: "&")
             var headers = HTTPFields()
             headers[.cookie] = parts[2].filter { $0.isASCII && !$0.isNewline && $0 != "\0" }

@@ -48,7 +48,9 @@ enum ProofConversation: Conversation {
                         instance.liveSession(signedIn, db), turn.dossier, proven: use, request, db)
                     return reply
                 }
-                if let refusal = outcome.refusal { return .page(ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422) }
+                if let refusal = outcome.refusal {
+                    return .page(ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422)
+                }
                 return .redirect("/flows/\(flow.id)")
             }
         }
