@@ -258,13 +258,9 @@ def test_a_planted_leak_is_found(fake, tmp_path, place):
     database.commit()
     database.close()
     with running.log.open("a") as log:
-        log.write("Sign in as
-  ben   seven lanterns on a hill
-Data is kept in data. Stop with Ctrl-C.
-")
+        log.write("Sign in as\n  ben   seven lanterns on a hill\nData is kept in data. Stop with Ctrl-C.\n")
         if place == "log":
-            log.write("info sent to +447700900131
-")
+            log.write("info sent to +447700900131\n")
     if place == "file":
         (running.data / "draft").write_text("key JBSWY3DPEHPK3PXP")
     if place == "address":

@@ -7,6 +7,8 @@ struct Dossier: Sendable {
     let standing: Standing
     let document: PolicyDocument
     let reach: Reachability
+    /// What is out of reach only because no more codes may be sent now.
+    let sendsSpent: Set<CredentialUse>
     let now: Moment
 
     var person: Person { record.person }
@@ -15,9 +17,19 @@ struct Dossier: Sendable {
     /// The stored credential behind a use.
     func credential(_ id: CredentialID) -> CredentialRecord? { credentials.first { $0.id == id } }
 
+    /// What can be reached while a challenge waits for its answer: the code that was the last one for now can be typed.
+    func reach(answering challenge: ChallengeState?) -> Reachability {
+        guard let challenge, sendsSpent.contains(challenge.use), let until = challenge.code?.until, now < until else { return reach }
+        var reach = reach
+        reach.gaps[challenge.use] = nil
+        return reach
+    }
+
     /// The facts of a sign-in decision.
-    func signInFacts(_ request: RequestFacts, _ instance: Instance) -> SignInFacts {
-        SignInFacts(standing: standing, reach: reach, request: request, now: now, endOfDay: instance.endOfDay)
+    ///
+    /// - Parameter challenge: the one that waits for its answer.
+    func signInFacts(_ request: RequestFacts, answering challenge: ChallengeState? = nil, _ instance: Instance) -> SignInFacts {
+        SignInFacts(standing: standing, reach: reach(answering: challenge), request: request, now: now, endOfDay: instance.endOfDay)
     }
 }
 
@@ -36,16 +48,17 @@ extension Instance {
         let credentials = try self.credentials.all(of: record.id, db)
         let standing = Standing(
             person: record.person, credentials: credentials.map(\.credential), policy: try versions.resolve(for: record.person))
+        let (reach, sendsSpent) = try reachability(credentials, person: record.id, knownBrowser: knownBrowser, now: now, db)
         return Dossier(
-            record: record, credentials: credentials, standing: standing, document: try versions.current,
-            reach: try reachability(credentials, person: record.id, knownBrowser: knownBrowser, now: now, db), now: now)
+            record: record, credentials: credentials, standing: standing, document: try versions.current, reach: reach,
+            sendsSpent: sendsSpent, now: now)
     }
 
     /// What cannot be reached now: budgets spent, gateways down, countries closed.
     private func reachability(
         _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
-    ) throws -> Reachability {
-        var gaps: [CredentialUse: Reachability.Gap] = [:]
+    ) throws -> (reach: Reachability, sendsSpent: Set<CredentialUse>) {
+        var gaps: [CredentialUse: Reachability.Gap] = [:], sendsSpent: Set<CredentialUse> = []
         let closed = try closedBudgets(credentials, person, knownBrowser: knownBrowser, now: now, db)
         let unreached = try outbox.troubled(
             OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
@@ -61,12 +74,15 @@ extension Instance {
                 switch capability {
                 case .text where isDown(.text, credential), .emailCode where isDown(.mail, credential): gaps[use] = .init(.gateway)
                 case .text, .emailCode:
-                    if let until = closed[Budgets.send(person)] { gaps[use] = .init(.budget, until: until) }
+                    guard let until = closed[Budgets.send(person)] else { break }
+                    gaps[use] = .init(.budget, until: until)
+                    if codes == nil { sendsSpent.insert(use) }
                 default: break
                 }
             }
         }
-        return Reachability(gaps: gaps.merging(Reachability.ofThisRelease(credentials.map(\.credential)).gaps) { $1 })
+        let reach = Reachability(gaps: gaps.merging(Reachability.ofThisRelease(credentials.map(\.credential)).gaps) { $1 })
+        return (reach, sendsSpent)
     }
 }
 

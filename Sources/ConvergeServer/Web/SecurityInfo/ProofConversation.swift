@@ -88,10 +88,10 @@ struct ProofTurn {
     /// What the person may prove it with: the order of proofs for a change; before the first registration, contacts that
     /// the directory knows, where the guard wants one of them.
     var offered: [CredentialUse] {
-        let standing = dossier.standing
-        guard dossier.person.firstHeldAt == nil else { return standing.proofsForChange(reach: dossier.reach, now: dossier.now) }
-        let contacts = dossier.policy.guardKind == .directoryContact ? standing.directoryContacts(reach: dossier.reach) : []
-        return standing.proofsForChange(reach: dossier.reach, now: dossier.now) + contacts
+        let standing = dossier.standing, reach = dossier.reach(answering: state.challenge)
+        guard dossier.person.firstHeldAt == nil else { return standing.proofsForChange(reach: reach, now: dossier.now) }
+        let contacts = dossier.policy.guardKind == .directoryContact ? standing.directoryContacts(reach: reach) : []
+        return standing.proofsForChange(reach: reach, now: dossier.now) + contacts
     }
 
     /// What is asked for first: the default, where something counts.

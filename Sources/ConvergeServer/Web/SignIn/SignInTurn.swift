@@ -38,7 +38,7 @@ struct SignInTurn {
     var facts: SignInFacts {
         let facts = RequestFacts(
             inTrustedNetwork: request.isFromNetwork(of: dossier.document), rememberedBrowser: browser.rememberedUntil != nil)
-        return dossier.signInFacts(facts, instance)
+        return dossier.signInFacts(facts, answering: state.core.challenge, instance)
     }
 
     var decision: SignInDecision { SignInDecision.next(state.core, facts) }
