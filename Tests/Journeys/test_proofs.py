@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
@@ -235,7 +236,16 @@ def test_killed_at_any_moment(server):
         # Ten wrong or spent codes of one browser close nothing here, as each round is another hour.
         server.advance(hours=25)
     assert steps > rounds * 10
+    ((registered,),) = store.rows(server.data, "SELECT COUNT(*) FROM credential WHERE source = 'self'")
+    assert registered > len(names), "they really did something"
     print(f"{steps} steps, {rounds} kills")
+    # The reading is not blind: half a credential, and one that nobody wrote down, are found.
+    server.stop()
+    with sqlite3.connect(server.data / "converge.db") as planted:
+        planted.execute("UPDATE credential SET state = 'pending' WHERE id = (SELECT id FROM credential WHERE source = 'self' LIMIT 1)")
+        planted.execute("DELETE FROM audit WHERE activity = ?", (store.ACTIVITIES["registered"],))
+    found = "\n".join(store.problems(server.data))
+    assert "is half made" in found and "has no audit row" in found and "the security version is" in found
 
 
 # --- flushed before it is acknowledged

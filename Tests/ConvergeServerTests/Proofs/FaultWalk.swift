@@ -35,6 +35,7 @@ final class FaultWalk: @unchecked Sendable {
                 return made
             }, log: quiet)
         database = try #require(failing)
+        try await server.skipFlushes()
         browser = TestBrowser(server)
         browser.followsRedirects = false
     }

@@ -20,8 +20,8 @@ final class NameProbe: @unchecked Sendable {
     let server: TestServer
     let name: String
     private(set) var answers: [Answer] = []
-    /// How long each answer took, in milliseconds.
-    private(set) var times: [Double] = []
+    /// How long each answer took.
+    private(set) var times: [Stopwatch.Time] = []
     /// What each answer cost the database, in statements and commits.
     private(set) var costs: [[String]] = []
     private let mark: String
@@ -57,22 +57,15 @@ final class NameProbe: @unchecked Sendable {
         ]
         if body != nil { headers[.contentType] = "application/x-www-form-urlencoded" }
         listensTo?.listen()
-        let clock = ContinuousClock(), begun = clock.now
+        let watch = Stopwatch()
         let (status, answered, html) = try await server.send(method, path, headers: headers, body: body)
-        if planted > 0 { Self.spin(planted) }
-        let took = clock.now - begun
+        if planted > 0 { Stopwatch.work(planted) }
+        times.append(watch.time)
         costs.append(listensTo?.heard() ?? [])
-        times.append(Double(took.components.attoseconds) / 1e15 + Double(took.components.seconds) * 1000)
         if let location = answered[.location], location.hasPrefix("/flows/") { flow = location.split(separator: "?")[0].description }
         let what = "\(method) \(path.replacing(/\/flows\/[^\/?]+/, with: "/flows/…"))"
         let fields = answered.map { "\($0.name): \(masked($0.value))" }.sorted()
         answers.append(Answer(what: what, status: status, headers: fields, body: masked(html), size: html.utf8.count))
-    }
-
-    /// Works for so many milliseconds, as a look-up would that should not be there.
-    private static func spin(_ milliseconds: Double) {
-        let clock = ContinuousClock(), end = clock.now + .microseconds(Int(milliseconds * 1000))
-        while clock.now < end {}
     }
 
     private func masked(_ text: String) -> String {
@@ -174,5 +167,30 @@ struct NameList {
     func name(_ kind: Kind, _ index: Int) -> String {
         let all = names[kind] ?? []
         return all[index % all.count]
+    }
+}
+
+/// Measures what the process worked and how long it took, in milliseconds.
+struct Stopwatch {
+    /// Work is the time of all processors together; it is the same however busy the machine is with other things.
+    struct Time {
+        let work: Double
+        let wall: Double
+    }
+
+    private let begun = Time(work: now(CLOCK_PROCESS_CPUTIME_ID), wall: now(CLOCK_MONOTONIC))
+
+    var time: Time { Time(work: Self.now(CLOCK_PROCESS_CPUTIME_ID) - begun.work, wall: Self.now(CLOCK_MONOTONIC) - begun.wall) }
+
+    private static func now(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) * 1000 + Double(time.tv_nsec) / 1e6
+    }
+
+    /// Works for so many milliseconds, as a look-up would that should not be there.
+    static func work(_ milliseconds: Double) {
+        let watch = Stopwatch()
+        while watch.time.work < milliseconds {}
     }
 }

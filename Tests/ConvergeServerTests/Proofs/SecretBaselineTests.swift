@@ -150,6 +150,36 @@ struct SecretBaselineTests {
         #expect(try await server.audit(of: ben).allSatisfy { $0.activity != .signedIn })
     }
 
+    @Test("the last code that the budget allowed can be typed, at a sign-in and as a fresh proof")
+    func lastCode() async throws {
+        let server = try await TestServer(), ben = try await server.add("ben"), instance = server.instance, browser = TestBrowser(server)
+        try await server.give(ben, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: "+447700900111")), by: .text)
+        try await server.changePolicy { $0.registration = [] }
+        func spendAllButOne() async throws {
+            let now = server.clock.now
+            try await instance.database.write { db in
+                try instance.budgets.clear(Budgets.send(ben), db)
+                for _ in 1..<Budgets.sendsPerPerson.limit {
+                    _ = try instance.budgets.spend(Budgets.send(ben), Budgets.sendsPerPerson, now: now, db)
+                }
+            }
+        }
+        try await spendAllButOne()
+        try await browser.signIn("ben", returnTo: "/security-info")
+        try await browser.open(browser.page.path)
+        #expect(browser.page.heading == "Enter the code we texted you")
+        try await browser.submit("/send")
+        #expect(browser.page.says("Too many codes"), "\(browser.page.text)")
+        try await browser.submit("/answer", ["code": server.latestCode(to: "+447700900111")])
+        #expect(browser.page.path == "/security-info", "\(browser.page.heading)")
+        server.clock.advance(by: .minutes(11))
+        try await spendAllButOne()
+        try await browser.open("/security-info")
+        #expect(browser.page.heading == "Enter the code we texted you")
+        try await browser.submit("/answer", ["code": server.latestCode(to: "+447700900111")])
+        #expect(browser.page.path == "/security-info", "\(browser.page.heading)")
+    }
+
     @Test("a code of the app that was used already costs no try of the account either")
     func spentCostsNothing() async throws {
         let server = try await TestServer(), ada = try await server.add("ada"), key = Secret(bytes: Array(0..<20)),

@@ -17,7 +17,7 @@ final class FailingDatabase: Database {
         var heard: [String]?
     }
 
-    private let inner: any Database
+    let inner: any Database
     private let plan = Mutex(Plan())
 
     init(over inner: any Database) {
