@@ -36,6 +36,8 @@ struct AnonymousRequest: Sendable {
     /// Address of the client, IPv6 by /64.
     let network: String
     let inTrustedNetwork: Bool
+    /// Comes from a network that may read what the server counts.
+    let mayReadMetrics: Bool
     let agent: String
     let now: Moment
     let language: String
@@ -93,6 +95,8 @@ struct Reply: Sendable {
     var session: Secret?
     /// Who is signed in, for the page's navigation.
     var person: Visit.Person?
+    /// Whether the answer is written piece by piece.
+    var isStream: Bool { if case .stream = body { true } else { false } }
     /// Answers of personal pages are never stored; static files are.
     var mayBeStored = false
 
