@@ -7,16 +7,22 @@ extension Metrics {
         case .signedIn: count(.signIns, "signed-in")
         case .signInRefused: count(.signIns, Self.reason(event))
         case .deadEndShown: count(.signIns, "dead-end")
-        case .challengeAnswered:
-            let capability = event.details["capability"].flatMap { Capability(rawValue: $0) }?.rawValue ?? "other"
-            count(.challenges, capability, event.success ? "right" : Self.reason(event))
+        case .challengeAnswered: countChallenge(event)
+        case .resetProgress where event.details["step"]?.hasPrefix("gate ") == true && event.details["capability"] != nil:
+            countChallenge(event)
         case .resetPassword: count(.resets, event.success ? "reset" : Self.reason(event))
         case .unlocked: count(.resets, "unlocked")
         case .resetBlocked: count(.resets, "blocked")
-        case .resetProgress where !event.success: count(.resets, Self.reason(event))
+        // Stopped for good: it has a code by which the helpdesk finds it.
+        case .resetProgress where event.caseCode != nil: count(.resets, Self.reason(event))
         case .resetByAdmin: count(.resets, "by-administrator")
         default: break
         }
+    }
+
+    private func countChallenge(_ event: AuditEvent) {
+        let capability = event.details["capability"].flatMap { Capability(rawValue: $0) }?.rawValue ?? "other"
+        count(.challenges, capability, event.success ? "right" : Self.reason(event))
     }
 
     /// The reason as a label: one of the refusals' codes, never a text that somebody typed.

@@ -38,6 +38,28 @@ struct MetricsTests {
         #expect(metrics.value(.requests, "POST", "/sign-in", "303") == 1)
     }
 
+    @Test func `the proofs of a reset are counted with all others, and so is how it ended`() {
+        let metrics = Metrics(startedAt: Moment(ms: 0))
+        let event = { (step: String, success: Bool, reason: String?, code: String?) in
+            AuditEvent(
+                .resetProgress, success: success, reason: reason, actor: .anonymous, caseCode: code,
+                details: ["step": step, "capability": "text"])
+        }
+        metrics.count(event("code sent", true, nil, nil))
+        metrics.count(event("gate 1 failed", false, "code.wrong", nil))
+        metrics.count(event("gate 1 passed", true, nil, nil))
+        metrics.count(event("not enough methods", false, "reset.not-enough", "7QK2MX"))
+        metrics.count(AuditEvent(.resetBlocked, success: false, actor: .anonymous))
+        metrics.count(AuditEvent(.resetPassword, actor: .anonymous))
+        metrics.count(AuditEvent(.signInRefused, success: false, reason: "ada typed this", actor: .anonymous))
+        #expect(metrics.value(.challenges, "text", "code.wrong") == 1 && metrics.value(.challenges, "text", "right") == 1)
+        for outcome in ["reset.not-enough", "blocked", "reset"] { #expect(metrics.value(.resets, outcome) == 1, "\(outcome)") }
+        #expect(metrics.value(.signIns, "other") == 1)
+        var text = MetricsText()
+        metrics.write(to: &text)
+        #expect(!text.text.contains("ada"))
+    }
+
     @Test func `what is rolled back is not counted`() async throws {
         struct Undone: Error {}
         let server = try await server(), instance = server.instance, now = server.clock.now
