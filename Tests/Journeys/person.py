@@ -70,6 +70,12 @@ class Person:
         """Presses a button."""
         return self._go(self._one("button", name, within))
 
+    def press_twice(self, name: str) -> Person:
+        """An impatient finger."""
+        button = self._one("button", name, None)
+        self._steps.after(lambda: button.dblclick(no_wait_after=True))
+        return self._arrived()
+
     def follow(self, name: str, within: str | None = None) -> Person:
         """Follows a link."""
         return self._go(self._one("link", name, within))

@@ -275,6 +275,7 @@ def test_a_good_page_has_no_faults(page):
         ('<button id="go">Go</button>', 'smaller than 44 px: <button#go> "Go"'),
         ('<label>Yes<input type="checkbox"></label>', "smaller than 44 px: <input>"),
         ("<h1>Another</h1>", "2 h1 headings"),
+        ("<p>Hello, ⟦name⟧</p>", "a sentence is missing: ⟦name⟧"),
         ('<p style="color: #000">x</p>', 'inline style: <p> "x" style='),
         ("<style>p { color: #000 }</style>", "inline style: <style> in <main>"),
         ("<script>1</script>", "inline script: <script> without src"),

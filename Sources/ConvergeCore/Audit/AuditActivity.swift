@@ -12,6 +12,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case registered = "User registered security info"
     case registeredAllRequired = "User registered all required security info"
     case reviewed = "User reviewed security info"
+    case postponedCampaign = "User postponed a registration campaign"
     case updated = "User updated security info"
     case deleted = "User deleted security info"
     case changedDefault = "User changed default security info"
@@ -57,7 +58,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     /// Where the log files it.
     public var category: AuditCategory {
         switch self {
-        case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .updated, .deleted, .changedDefault,
+        case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .postponedCampaign, .updated, .deleted, .changedDefault,
             .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
             .authenticationMethods
         case .resetProgress, .resetPassword, .resetByAdmin, .changedPassword, .unlocked, .resetBlocked, .resetRegistered,

@@ -173,7 +173,7 @@ extension Standing {
         let mailboxes = credentials.filter { isRegistered($0) && !$0.inOwnMailDomain }.flatMap { credential in
             credential.capabilities.filter { MethodRegistry.traits(of: $0).conditions[.change]?.contains(.nothingCountsForSignIn) == true }
                 .map { credential.use($0) }
-        }.filter(reachable)
+        }.filter { reachable($0) && !policy.bridge.compromised.contains($0.capability) }
         return passes + codes + bridge + mailboxes
     }
 

@@ -53,7 +53,7 @@ public struct Forecast: Hashable, Sendable {
         case .directoryProof: .directoryProof
         case .changePassword: .changePassword
         case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none): .wizard
-        case .moreInformation, .choose, .register: .wizardPostponable
+        case .moreInformation, .choose, .register, .campaign: .wizardPostponable
         case .recoveryCodes, .summary: .wizard
         case .review: .review
         case .done: .signedIn

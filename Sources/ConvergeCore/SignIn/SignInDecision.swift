@@ -59,7 +59,7 @@ struct SignInTable {
         }
         if mustChangePassword { return .changePassword }  // 8
         if let page = entryWithoutProof() { return page }  // 9a
-        if let page = interruptPage() { return page }  // 10–13
+        if let page = interruptPage() ?? campaignPage() { return page }  // 10–13, 14
         return finish()  // 15
     }
 
@@ -116,6 +116,17 @@ struct SignInTable {
         case nil:
             return wizardEnd()
         }
+    }
+
+    /// Row 14: after a second step, where nothing of 10–13 was shown in this sign-in.
+    private func campaignPage() -> SignInPage? {
+        guard isProven, !state.leftOut, state.closed.isEmpty, state.wizard.map({ $0.campaign != nil }) ?? true,
+            let (rule, kind) = standing.openCampaign(at: facts.now)
+        else { return nil }
+        let item = PlanItem(kind), isOver = rule.snoozesMax.map { person.campaignSnoozes >= $0 } ?? false
+        let postpone = isOver && isDemanded ? Postponement.none : .notNow(until: nil)
+        guard state.wizard?.started == true else { return .campaign(item, name: rule.name, postpone: postpone) }
+        return .register(item, Plan(items: [item], alternatives: [[]]), step: 1, of: 1, postpone: postpone)
     }
 
     private func wizardPage(_ plan: Plan, _ postpone: Postponement) -> SignInPage {
@@ -260,6 +271,7 @@ struct SignInTable {
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
+        guard !state.reviewOpen else { return true }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
             credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)

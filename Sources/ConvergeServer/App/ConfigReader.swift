@@ -34,11 +34,12 @@ struct ConfigReader {
             problems.append("The file is no YAML.")
         }
         for name in values.keys.sorted() where !ConfigKey.all.contains(where: { $0.name == name }) {
-            problems.append("\(name) is not a setting. \(Self.nearest(to: name).map { "Did you mean \($0)?" } ?? "")".trimmedRight())
+            let near = Nearest.nearest(to: name, in: ConfigKey.all.map(\.name))
+            problems.append("\(name) is not a setting." + (near.map { " Did you mean \($0)?" } ?? ""))
         }
         let names = ConfigKey.all.map(\.environmentName)
         for name in environment.keys.sorted() where name.hasPrefix("CONVERGE_") && !(names + Self.otherVariables).contains(name) {
-            let near = Self.nearest(to: name, of: names).map { " Did you mean \($0)?" } ?? ""
+            let near = Nearest.nearest(to: name, in: names).map { " Did you mean \($0)?" } ?? ""
             problems.append("\(name) in the environment is not a setting.\(near)")
         }
         for key in ConfigKey.all {
@@ -131,19 +132,5 @@ struct ConfigReader {
         if let choice = Choice(rawValue: scalar(name)) { return choice }
         problems.append("\(name) must be one of: \(Choice.allCases.map(\.rawValue).joined(separator: ", ")).")
         return fallback
-    }
-
-    /// The known name that differs least, unless all differ in more than half of their letters.
-    static func nearest(to name: String, of names: [String] = ConfigKey.all.map(\.name)) -> String? {
-        let ranked = names.map { (Nearest.distance($0.lowercased(), name.lowercased()), $0) }.min { $0.0 < $1.0 }
-        return ranked.flatMap { $0.0 <= max(2, name.count / 2) ? $0.1 : nil }
-    }
-}
-
-extension String {
-    fileprivate func trimmedRight() -> String {
-        var text = self[...]
-        while text.last == " " { text = text.dropLast() }
-        return String(text)
     }
 }

@@ -15,6 +15,13 @@ struct Dossier: Sendable {
     /// The stored credential behind a use.
     func credential(_ id: CredentialID) -> CredentialRecord? { credentials.first { $0.id == id } }
 
+    /// The same with one use that can be reached.
+    func reaching(_ use: CredentialUse) -> Dossier {
+        var reach = self.reach
+        reach.gaps[use] = nil
+        return Dossier(record: record, credentials: credentials, standing: standing, document: document, reach: reach, now: now)
+    }
+
     /// The facts of a sign-in decision.
     func signInFacts(_ request: RequestFacts, _ instance: Instance) -> SignInFacts {
         SignInFacts(standing: standing, reach: reach, request: request, now: now, endOfDay: instance.endOfDay)
@@ -119,6 +126,6 @@ enum Budgets {
 
     /// A right answer gives the budgets back.
     static func clear(_ id: CredentialID, _ store: BudgetStore, _ db: any Connection) throws {
-        for key in [stranger(id), owner(id), ceiling(id)] { try store.clear(key, db) }
+        try store.clear([stranger(id), owner(id), ceiling(id)], db)
     }
 }

@@ -60,6 +60,11 @@ struct Ledger {
         return nil
     }
 
+    /// Whether messages of a kind cannot be sent now, to anybody.
+    func isGatewayDown(_ kind: OutboxMessage.Kind) throws -> Bool {
+        try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: now - .minutes(2), db).isEmpty
+    }
+
     private func spendSend(_ message: CodeMessage, _ person: PersonID) throws -> Moment? {
         let destination: String =
             switch message.channel {

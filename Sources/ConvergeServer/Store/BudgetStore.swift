@@ -19,8 +19,12 @@ public struct BudgetStore: Sendable {
     }
 
     /// Forgets what was spent.
-    public func clear(_ key: String, _ db: any Connection) throws {
-        try db.execute("DELETE FROM budget WHERE key = \(key)")
+    public func clear(_ key: String, _ db: any Connection) throws { try clear([key], db) }
+
+    /// Forgets what was spent under several keys.
+    public func clear(_ keys: [String], _ db: any Connection) throws {
+        guard !keys.isEmpty else { return }
+        try db.execute("DELETE FROM budget WHERE key IN \(fragment: .list(keys))")
     }
 
     private func state(_ key: String, _ db: any Connection) throws -> BudgetState {

@@ -2,7 +2,18 @@ public import ConvergeCore
 
 /// What is delivered: a text or a mail, complete, so that the worker only carries it.
 public struct OutboxMessage: Codable, Sendable, Hashable {
-    public enum Kind: String, Codable, CaseIterable, Sendable { case text, mail }
+    public enum Kind: String, Codable, CaseIterable, Sendable {
+        case text, mail
+
+        /// How the code of a capability travels; nil for what is not sent as a message.
+        public init?(_ capability: Capability) {
+            switch capability {
+            case .text: self = .text
+            case .emailCode: self = .mail
+            default: return nil
+            }
+        }
+    }
 
     public var kind: Kind
     /// E.164 number or mail address.
@@ -152,6 +163,15 @@ public struct OutboxStore: Sendable {
                 WHERE organisation_id = \(organisation) AND channel IN \(fragment: .list(channels)) AND failed_ms >= \(since)
                 """
             ).map { try $0.text("channel") })
+    }
+
+    /// Whether a gateway took any message of a kind for a person since some moment.
+    public func wasSent(_ kind: OutboxMessage.Kind, to person: PersonID, since: Moment, _ db: any Connection) throws -> Bool {
+        try db.row(
+            """
+            SELECT 1 AS n FROM outbox
+            WHERE done_ms >= \(since) AND person_id = \(person) AND kind = \(kind) AND state = 'sent' LIMIT 1
+            """) != nil
     }
 
     static func aad(_ id: String) -> String { "outbox:\(id)" }

@@ -131,6 +131,10 @@ public struct PersonStore: Sendable {
         try db.execute("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
     }
 
+    public func snoozeCampaign(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET campaign_snoozed_ms = \(now), campaign_snoozes = campaign_snoozes + 1 WHERE id = \(id)")
+    }
+
     public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
         try db.execute("UPDATE person SET state = \(state) WHERE id = \(id)")
     }
@@ -176,7 +180,9 @@ public struct PersonStore: Sendable {
             roles: Set(try row.text("roles").split(separator: ",").compactMap { Role(rawValue: String($0)) }), groups: groups,
             firstHeldAt: try row.optionalMoment("first_held_ms"), mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"),
             graceStart: try row.optionalMoment("grace_start_ms"), resetSkips: try row.int("reset_skips"),
-            lastReviewAt: try row.optionalMoment("last_review_ms"), passwordMustChange: try row.bool("password_must_change"),
+            lastReviewAt: try row.optionalMoment("last_review_ms"),
+            campaignSnoozedAt: try row.optionalMoment("campaign_snoozed_ms"), campaignSnoozes: try row.int("campaign_snoozes"),
+            passwordMustChange: try row.bool("password_must_change"),
             passwordKnownToOthers: try row.bool("password_known_to_others"), securityVersion: try row.integer("security_version"),
             sessionEpoch: try row.integer("session_epoch"))
     }

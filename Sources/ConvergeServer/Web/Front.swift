@@ -153,42 +153,6 @@ struct NotFoundMiddleware: RouterMiddleware {
     }
 }
 
-/// Forms in `application/x-www-form-urlencoded`, bounded.
-enum FormText {
-    static let fieldsMax = 100
-
-    /// Names and values; a name that comes twice keeps its last value.
-    static func parse(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for pair in text.split(separator: "&").prefix(fieldsMax) {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = decode(parts[0])
-            fields[name] = parts.count == 2 ? decode(parts[1]) : ""
-        }
-        return fields
-    }
-
-    private static func decode(_ text: Substring) -> String {
-        var bytes: [UInt8] = [], rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard let high = rest.first.flatMap(nibble), let low = rest.dropFirst().first.flatMap(nibble) else {
-                    bytes.append(byte)
-                    continue
-                }
-                bytes.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            default: bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func nibble(_ byte: UInt8) -> UInt8? { Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init) }
-}
-
 extension Front {
     /// Serves until it is told to stop; then answers what has begun and ends.
     public func application(extra: [any Service] = []) -> some ApplicationProtocol {

@@ -50,7 +50,7 @@ struct Gate: Sendable {
     // MARK: arriving
 
     func arrival(_ request: Request, _ context: FrontContext, id: String) -> Arrival {
-        let cookies = Self.cookies(request.headers[values: .cookie])
+        let cookies = CookieText.parse(request.headers[values: .cookie])
         let known = cookies[cookiePrefix + "-browser"].flatMap { $0.utf8.count == 43 ? Secret($0) : nil }
         let browser = known ?? Secret(instance.world.newToken(bytes: 32))
         let session = cookies[cookiePrefix].flatMap { $0.isEmpty ? nil : Secret($0) }
@@ -83,15 +83,6 @@ struct Gate: Sendable {
         let isForwarded = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"].contains { request.headers[.init($0)!] != nil }
         if isForwarded, !isProxyTrusted { return false }
         return config.isLoopback || isForwarded || request.head.authority?.lowercased() != config.publicAuthority
-    }
-
-    private static func cookies(_ headers: [String]) -> [String: String] {
-        var found: [String: String] = [:]
-        for pair in headers.flatMap({ $0.split(separator: ";") }).prefix(50) {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if parts.count == 2 { found[parts[0].trimmingSpaces()] = parts[1].trimmingSpaces() }
-        }
-        return found
     }
 
     // MARK: refusing

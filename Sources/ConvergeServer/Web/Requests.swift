@@ -1,26 +1,5 @@
 import ConvergeCore
 
-/// A form as sent: names and values, bounded before it is read.
-struct Fields: Sendable {
-    private let fields: [String: String]
-
-    init(_ fields: [String: String] = [:]) {
-        self.fields = fields
-    }
-
-    /// The value of a field, empty when it was not sent.
-    subscript(_ name: String) -> String { fields[name] ?? "" }
-
-    /// Whether a box was ticked.
-    func isTicked(_ name: String) -> Bool { fields[name] != nil }
-
-    /// Longest value of one field that a person types, in bytes.
-    static let longest = 4096
-
-    /// The first field that is too long for anything a person types.
-    var tooLong: String? { fields.first { $0.value.utf8.count > Self.longest }?.key }
-}
-
 /// What a request says, whoever sends it: nothing has been proved.
 struct AnonymousRequest: Sendable {
     let id: String
@@ -62,17 +41,6 @@ struct RecentlyVerifiedRequest: Sendable {
     var request: AnonymousRequest { signedIn.request }
     var session: SessionRecord { signedIn.session }
     var dossier: Dossier { signedIn.dossier }
-}
-
-/// A path on this server, safe to redirect to.
-enum LocalPath {
-    /// The text itself when it is one: starts with a single slash and holds no backslash or control character.
-    static func checked(_ text: String) -> String? {
-        guard text.hasPrefix("/"), !text.hasPrefix("//"), text.utf8.count <= 2048, !text.contains("\\"),
-            text.unicodeScalars.allSatisfy({ $0.value > 32 && $0.value != 127 })
-        else { return nil }
-        return text
-    }
 }
 
 /// What a handler answers.

@@ -226,7 +226,8 @@ extension Example {
         rows: [
             .init(
                 activity: "Reset password (self-service)", at: now, person: "Ada Okafor", actor: "Ada Okafor",
-                category: "Self-service Password Management", isSuccess: true, flow: ("f3a1", "/admin/audit?reference=f3a1")),
+                category: "Self-service Password Management", isSuccess: true, details: [("hint", "31"), ("method", "mobilePhone")],
+                flow: ("f3a1", "/admin/audit?reference=f3a1")),
             .init(
                 activity: "User registered all required security info", at: ago(.hours(2)), person: "Yusuf Demir", actor: "Yusuf Demir",
                 category: "Authentication Methods", isSuccess: false, reason: "Person cancelled"),

@@ -70,8 +70,7 @@ extension ResetTurn {
 
     /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
     private func isGatewayDown(_ kind: Capability) throws -> Bool {
-        let kind: OutboxMessage.Kind = kind == .emailCode ? .mail : .text
-        return try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: request.now - .minutes(2), db).isEmpty
+        try OutboxMessage.Kind(kind).map { try ledger.isGatewayDown($0) } ?? false
     }
 
     /// Codes asked for are counted per name with contact, and per network, whether or not they are sent. A stranger who types other

@@ -76,6 +76,8 @@ struct EnrolmentView {
         if canSendAgain { page.sendAgain = form("again") }
         if state.confirms == nil {
             page.ways.append(Way(Message(isText ? "part.way.change-number" : "part.way.change-address"), .post(form("change"))))
+        } else if state.triesLeft == 0 {
+            page.ways.append(.beginAgain(.post(form("change"))))
         }
         page.ways += ways
         return page

@@ -42,8 +42,11 @@ enum SignInRoutes {
         Form(action, hidden: ["return": request.returnTo])
     }
 
-    private static func link(_ path: String, _ request: AnonymousRequest) -> String {
-        request.returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(request.returnTo)
+    private static func link(_ path: String, _ request: AnonymousRequest) -> String { link(path, request.returnTo) }
+
+    /// An address that leads on to another one afterwards.
+    static func link(_ path: String, _ returnTo: String) -> String {
+        returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(returnTo)
     }
 
     // MARK: the first factor
@@ -108,7 +111,9 @@ enum SignInRoutes {
             try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
             return .failure(Refusal(.passWrong))
         }
-        try instance.budgets.clear("pass:" + subject, db)
+        // The owner proved another way: closed credentials may be tried again.
+        let ceilings = try instance.credentials.all(of: record.id, db).map { Budgets.ceiling($0.id) }
+        try instance.budgets.clear(["pass:" + subject] + ceilings, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
         return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }

@@ -45,6 +45,8 @@ struct SignInView {
         case .review:
             if let confirmation = try confirmation { return .page(confirmation, status: status) }
             return .page(try review)
+        case .campaign(let item, let name, let postpone):
+            return .page(campaign(item, name, postpone))
         case .done:
             return .redirect(returnTo)
         }
@@ -96,7 +98,8 @@ struct SignInView {
         page.who = who
         page.notNow = notNow(postpone)
         page.notNowUntil = until(postpone)
-        if state.code?.canSendAgain == true { page.sendAgain = form("send") }
+        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
         let days = dossier.policy.rememberBrowserDays
         let isMFA = if case .challenge = turn.decision.page { true } else { false }
         if days > 0, isMFA, !dossier.person.isAdministrator { page.rememberDays = days }
@@ -209,13 +212,27 @@ struct SignInView {
                 isConfirmation: item.confirms != nil)
         }
         var page = MoreInformationPage(who: who, items: items, reasons: reasons(plan), start: form("start"))
-        switch postpone {
-        case .none: page.postponement = .none
-        case .notNow(let until): page.postponement = .notNow(form("postpone"), until: until)
-        case .finishLater(let left): page.postponement = .finishLater(form("postpone"), skipsLeft: left)
-        }
+        page.postponement = postponement(postpone)
         page.notice = saved
         return page
+    }
+
+    private func campaign(_ item: PlanItem, _ name: String, _ postpone: Postponement) -> MoreInformationPage {
+        let row = MoreInformationPage.item(
+            item.method.rawValue, icon: MethodRegistry.traits(of: item.method).icon, use: Message("method.hint.\(item.method.rawValue)"))
+        var page = MoreInformationPage(
+            who: who, items: [row], reasons: [MoreInformationPage.becauseOfCampaign(name)], start: form("start"))
+        page.isSuggestion = true
+        page.postponement = postponement(postpone)
+        return page
+    }
+
+    private func postponement(_ postpone: Postponement) -> MoreInformationPage.Postponement {
+        switch postpone {
+        case .none: .none
+        case .notNow(let until): .notNow(form("postpone"), until: until)
+        case .finishLater(let left): .finishLater(form("postpone"), skipsLeft: left)
+        }
     }
 
     private func use(of item: PlanItem) -> Message {
@@ -324,7 +341,7 @@ struct SignInView {
                 rows: try SummaryRows(instance: instance, dossier: dossier).rows { id in
                     .post(form("confirm-start", hidden: ["credential": id.text]))
                 },
-                form: form("review"), change: .post(form("review-change")))
+                form: form("review"), change: .post(form("review-change")), notice: saved)
         }
     }
 }
