@@ -37,7 +37,7 @@ extension UserCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a Temporary Access Pass; shown once.",
             discussion: """
-                A pass made before ends. The person is told at every contact point, and where it is an administrator, all other
+                A pass made before ends. The person is told at every contact point, and where it is an administrator, all other \
                 administrators are.
                 """)
 
@@ -59,7 +59,7 @@ extension UserCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove methods of somebody who has lost them; ends every session and makes an access pass.",
             discussion: """
-                What the directory knows stays, unless its kind is named. That the person once had methods is remembered, so that the
+                What the directory knows stays, unless its kind is named. That the person once had methods is remembered, so that the \
                 password alone opens nothing: the pass does. The person is told at every contact point.
                 """)
 

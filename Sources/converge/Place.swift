@@ -19,10 +19,12 @@ struct Place: ParsableArguments {
     }
 
     /// The configuration that the options name.
-    func read() throws -> Config {
+    ///
+    /// - Parameter mustExist: false: a demo's folder may be empty still.
+    func read(mustExist: Bool = true) throws -> Config {
         if let config { return try Self.read(file: config) }
         let folder = DemoFolder(data ?? "")
-        guard folder.isThere else {
+        guard folder.isThere || !mustExist else {
             throw CommandFailure("There is no demo in \(folder.path). Start one with: converge demo --data \(folder.path)")
         }
         return try Config.demo(

@@ -65,8 +65,9 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try Place.read(file: config)
         try settings.validateForProduction()
+        let world = World.system(environment: ProcessInfo.processInfo.environment)
         let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-        let instance = try await assemble(settings, box: nil, log: LogLines.logger(level, json: settings.logFormat == .json))
+        let instance = try await assemble(settings, box: nil, log: LogLines.logger(level, json: settings.logFormat == .json, world: world))
         try await Server(instance).run()
     }
 }
@@ -79,19 +80,6 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await place.with(mayCreate: true) { _ in say("The store is up to date.") }
-    }
-}
-
-/// Opens everything and says what is missing.
-struct DoctorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "doctor", abstract: "Open everything and say what is missing.")
-
-    @OptionGroup var place: Place
-
-    func run() async throws {
-        try await place.with { administration in
-            for line in try await administration.diagnose() { say(line) }
-        }
     }
 }
 

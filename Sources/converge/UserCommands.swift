@@ -50,7 +50,7 @@ struct UserCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add people from a CSV file: all of them, or none.",
             discussion: """
-                Columns, by their header: name, displayName, kind (member or guest), roles and groups (separated by ;), mobile, email,
+                Columns, by their header: name, displayName, kind (member or guest), roles and groups (separated by ;), mobile, email, \
                 officePhone. Every broken row is named by its number. First passwords are printed once.
                 """)
 

@@ -28,7 +28,9 @@ extension Instance {
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
             breached: try config.passwords.breachedList.map { try BreachedList(path: $0) }, renderer: renderer,
             policyCache: PolicyCache(),
-            letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL), log: log, box: box)
+            letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL),
+            metrics: Metrics(startedAt: world.now()), log: log,
+            box: box)
         try await instance.ensurePolicy()
         return instance
     }

@@ -37,6 +37,8 @@ public struct Config: Sendable {
     public var listenHost: String
     public var listenPort: Int
     public var trustedProxies: [CIDR]
+    /// Who may read what the server counts.
+    public var metricsNetworks: [CIDR]
     public var databasePath: String
     public var keyRingPath: String
     public var organisation: Organisation
@@ -126,7 +128,8 @@ public struct Config: Sendable {
         }
         return Config(
             publicURL: readPublicURL(&reader), listenHost: reader.required("listen.host"),
-            listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readProxies(&reader),
+            listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readNetworks("trustedProxies", &reader),
+            metricsNetworks: readNetworks("metrics.networks", &reader),
             databasePath: reader.required("database.path"), keyRingPath: reader.required("keyRing.path"), organisation: organisation,
             mail: mail?.settings, mailFrom: mail?.from, text: text,
             textCountries: countries.isEmpty ? [organisation.country] : countries,
@@ -152,10 +155,10 @@ public struct Config: Sendable {
         return "\(scheme)://\(host.lowercased())\(port)"
     }
 
-    private static func readProxies(_ reader: inout ConfigReader) -> [CIDR] {
-        reader.list("trustedProxies").compactMap { text in
+    private static func readNetworks(_ name: String, _ reader: inout ConfigReader) -> [CIDR] {
+        reader.list(name).compactMap { text in
             if let network = try? CIDR(text) { return network }
-            reader.problem("trustedProxies: \(text) is not a network such as 10.0.0.0/8.")
+            reader.problem("\(name): \(text) is not a network such as 10.0.0.0/8.")
             return nil
         }
     }
@@ -207,6 +210,9 @@ public struct Config: Sendable {
             idempotencyField: reader.text("text.idempotencyField"))
         return settings.url.isEmpty ? nil : settings
     }
+
+    /// Whether people reach the server on this machine only.
+    var isLoopback: Bool { Self.isLoopback(publicURL) }
 
     private static func isLoopback(_ url: String) -> Bool {
         URLComponents(string: url)?.host.map(isLoopbackHost) ?? false

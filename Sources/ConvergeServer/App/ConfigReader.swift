@@ -118,9 +118,13 @@ struct ConfigReader {
         asked.insert(name)
         switch values[name] {
         case .list(let texts): return texts
-        case .scalar(let text): return text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-        case nil: return []
+        case .scalar(let text): return Self.items(text)
+        case nil: return Self.items(ConfigKey.all.first { $0.name == name }?.fallback ?? "")
         }
+    }
+
+    private static func items(_ text: String) -> [String] {
+        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 
     mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Choice.Type, fallback: Choice) -> Choice

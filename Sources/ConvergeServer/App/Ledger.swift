@@ -39,6 +39,8 @@ struct Ledger {
             correlation: correlation, caseCode: caseCode, network: network, agent: agent, details: details)
         event.policyVersion = try instance.policies.currentVersion(db)
         try instance.audit.write(event, id: AuditID.next(at: now, instance.world), at: now, db)
+        let written = event, metrics = instance.metrics
+        db.afterCommit { metrics.count(written) }
     }
 
     /// Puts a message into the outbox, sealed.

@@ -165,7 +165,7 @@ public struct CredentialStore: Sendable {
         return true
     }
 
-    private static func aad(_ credential: CredentialID, _ person: PersonID) -> String { "credential:\(person):\(credential)" }
+    static func aad(_ credential: CredentialID, _ person: PersonID) -> String { "credential:\(person):\(credential)" }
     private static func list(_ values: [String]) -> String { values.sorted().joined(separator: ",") }
 
     private func record(_ row: Row) throws -> CredentialRecord {

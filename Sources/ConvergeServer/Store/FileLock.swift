@@ -24,3 +24,15 @@ final class FileLock: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 }
+
+/// Makes sure that a name stays after the power went.
+enum FileFlush {
+    /// Flushes the folder that a file was made or renamed in.
+    static func folder(of path: String) -> Bool {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return fsync(descriptor) == 0
+    }
+}

@@ -116,6 +116,12 @@ public struct OutboxStore: Sendable {
         }.sorted { ($0.notAfter, $0.createdAt, $0.id) < ($1.notAfter, $1.createdAt, $1.id) }
     }
 
+    /// How many messages of each kind wait, and since when the oldest does.
+    func backlog(_ db: any Connection) throws -> [OutboxMessage.Kind: (count: Int, oldest: Moment)] {
+        try db.rows("SELECT kind, COUNT(*) AS n, MIN(created_ms) AS oldest FROM outbox WHERE state = 'waiting' GROUP BY kind")
+            .reduce(into: [:]) { $0[try $1.choice("kind", as: OutboxMessage.Kind.self)] = (try $1.int("n"), try $1.moment("oldest")) }
+    }
+
     public func open(_ record: OutboxRecord) throws -> OutboxMessage {
         try JSONText.decode(OutboxMessage.self, from: keys.open(Sealed(record.sealed), aad: Self.aad(record.id)))
     }
@@ -179,5 +185,5 @@ public struct OutboxStore: Sendable {
             """) != nil
     }
 
-    private static func aad(_ id: String) -> String { "outbox:\(id)" }
+    static func aad(_ id: String) -> String { "outbox:\(id)" }
 }

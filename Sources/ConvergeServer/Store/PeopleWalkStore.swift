@@ -21,8 +21,9 @@ struct PeopleWalkStore: Sendable {
     func page(after nameKey: String, limit: Int, _ db: any Connection) throws -> [WalkedPerson] {
         let rows = try db.rows(
             """
-            SELECT id, name, name_key, display_name, kind, state, mfa_state, roles, first_held_ms, mfa_first_held_ms, campaign_snoozed_ms, campaign_snoozes, grace_start_ms,
-                reset_skips, last_review_ms, password_must_change, password_known_to_others, security_version, session_epoch
+            SELECT id, name, name_key, display_name, kind, state, mfa_state, roles, first_held_ms, mfa_first_held_ms,
+                campaign_snoozed_ms, campaign_snoozes, grace_start_ms, reset_skips, last_review_ms, password_must_change,
+                password_known_to_others, security_version, session_epoch
             FROM person WHERE organisation_id = \(organisation) AND name_key > \(nameKey) ORDER BY name_key LIMIT \(limit)
             """)
         let ids = try rows.map { try $0.text("id") }

@@ -46,34 +46,42 @@ public struct Front: Sendable {
 
     /// Answers one request; nothing is thrown past this point.
     func respond(_ request: Request, _ context: FrontContext, to route: Route?) async -> Response {
-        let id = instance.world.newToken(bytes: 9)
+        let began = instance.world.stopwatch(), id = instance.world.newToken(bytes: 9)
         var arrival = gate.arrival(request, context, id: id)
+        let access = AccessLog(
+            instance, id: id, method: request.method.rawValue, route: route, network: arrival.network, began: began)
+        let reply = await reply(request, context, to: route, &arrival)
+        return finish(reply, arrival, request, access)
+    }
+
+    private func reply(_ request: Request, _ context: FrontContext, to route: Route?, _ arrival: inout Arrival) async -> Reply {
         do {
-            if let refused = gate.refuseHost(request, route) { return finish(refused, arrival, request) }
+            if let refused = gate.refuseHost(request, route) { return refused }
             if request.method == .post {
                 arrival.form = try await Self.form(request)
-                if let refused = gate.refuseForgery(request, arrival) { return finish(refused, arrival, request) }
+                if let refused = gate.refuseForgery(request, arrival) { return refused }
             }
-            guard let route else { return finish(.page(NotFoundPage(), status: 404), arrival, request) }
+            guard let route else { return .page(NotFoundPage(), status: 404) }
             let reply = try await route.run(arrival.request(context), instance)
             if request.method == .post { instance.outboxSignal.wake() }
-            return finish(reply, arrival, request)
+            return reply
         } catch let overload as Overloaded {
             let seconds = overload.retryAfterSeconds
-            return finish(Self.again(OverloadedPage(retryAfter: seconds, again: arrival.path), after: seconds), arrival, request)
+            return Self.again(OverloadedPage(retryAfter: seconds, again: arrival.path), after: seconds)
         } catch StoreError.busy {
-            instance.log.warning("store busy", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")"])
-            return finish(Self.again(OverloadedPage(retryAfter: 2, again: arrival.path), after: 2), arrival, request)
+            instance.log.warning("store busy", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
+            return Self.again(OverloadedPage(retryAfter: 2, again: arrival.path), after: 2)
         } catch StoreError.full {
-            instance.log.error("disk full", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")"])
-            return finish(Self.again(FaultPage(kind: .full, requestID: id), after: 60), arrival, request)
+            instance.log.error("disk full", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
+            return Self.again(FaultPage(kind: .full, requestID: arrival.id), after: 60)
         } catch is Overtaken {
-            return finish(.page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409), arrival, request)
+            return .page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409)
         } catch is BodyTooLarge {
-            return finish(.page(TooLargePage(again: arrival.path), status: 413), arrival, request)
+            return .page(TooLargePage(again: arrival.path), status: 413)
         } catch {
-            instance.log.error("request failed", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")", "reason": "\(error)"])
-            return finish(.page(FaultPage(requestID: id), status: 500), arrival, request)
+            instance.log.error(
+                "request failed", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")", "reason": "\(error)"])
+            return .page(FaultPage(requestID: arrival.id), status: 500)
         }
     }
 
@@ -99,7 +107,7 @@ public struct Front: Sendable {
 
     // MARK: the answer
 
-    private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request) -> Response {
+    private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request, _ access: AccessLog) -> Response {
         var headers = HTTPFields(), body = ResponseBody()
         switch reply.body {
         case .page(let page):
@@ -113,25 +121,28 @@ public struct Front: Sendable {
             body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
         case .stream(let type, let pieces):
             headers[.contentType] = type
-            body = streamed(pieces, arrival.id)
+            if request.method != .head { body = streamed(pieces, access, status: reply.status) }
         }
         for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
         for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
         for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        if let field = HTTPField.Name("X-Request-Id") { headers[field] = arrival.id }
         if request.method == .head { body = ResponseBody() }
+        if !reply.isStream || request.method == .head { access.answered(status: reply.status) }
         return Response(status: .init(code: reply.status), headers: headers, body: body)
     }
 }
 
 extension Front {
     /// A fault on the way cuts the answer off: the browser sees that it is not whole.
-    private func streamed(_ pieces: @escaping Reply.Pieces, _ id: String) -> ResponseBody {
+    private func streamed(_ pieces: @escaping Reply.Pieces, _ access: AccessLog, status: Int) -> ResponseBody {
         ResponseBody { writer in
+            defer { access.answered(status: status) }
             do {
                 try await pieces { text in try await writer.write(ByteBuffer(string: text)) }
                 try await writer.finish(nil)
             } catch {
-                instance.log.error("answer cut off", metadata: ["request": "\(id)", "reason": "\(error)"])
+                instance.log.error("answer cut off", metadata: ["request": "\(access.id)", "reason": "\(error)"])
                 throw error
             }
         }

@@ -16,6 +16,8 @@ struct AnonymousRequest: Sendable {
     let network: String
     /// The same in full; nil when the peer has none.
     let address: IPAddress?
+    /// Comes from a network that may read what the server counts.
+    let mayReadMetrics: Bool
     let agent: String
     let now: Moment
     let language: String
@@ -68,6 +70,8 @@ struct Reply: Sendable {
     var session: Secret?
     /// Who is signed in, for the page's navigation.
     var person: Visit.Person?
+    /// Whether the answer is written piece by piece.
+    var isStream: Bool { if case .stream = body { true } else { false } }
     /// Answers of personal pages are never stored; static files are.
     var mayBeStored = false
 
