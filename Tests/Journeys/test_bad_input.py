@@ -80,7 +80,7 @@ def test_five_wrong_codes_in_the_wizard_do_not_end_it(server, new_person):
     guess(ada, code, 5)
     ada.see("Too many wrong codes").picture("wizard-too-many")
     ada.fill("6-digit code", code).press("Continue").see("Too many wrong codes")
-    ada.press("Change the number")
+    ada.press("Begin again")
     register_phone(ada, server)
     keep_codes(ada)
     ada.press("Done")

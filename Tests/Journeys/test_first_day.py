@@ -98,7 +98,8 @@ def test_ada_registers_app_and_phone(server, new_person, javascript):
     assert len(set(codes)) == 10
     ada.see_heading("You’re all set, Ada").picture("wizard-summary")
     rows = ada.page.locator("li.row").all_inner_texts()
-    assert "Authenticator app" in rows[0] and "Default" in rows[0] and "+44 7700 900184" in rows[1] and "10 codes left" in rows[2]
+    assert "Authenticator app" in rows[0] and "Default" in rows[0]
+    assert any("+44 7700 900184" in row for row in rows) and any("10 codes left" in row for row in rows)
     ada.press("Done")
     assert ada.path == "/profile"
     shown = server.cli("user", "show", "ada", "--json").json

@@ -498,6 +498,7 @@ def test_a_qr_code_is_read_from_the_screen(site, tmp_path):
 
 def test_pictures_come_in_two_widths_and_two_schemes(site, tmp_path, monkeypatch):
     monkeypatch.setenv("CONVERGE_PICTURES", str(tmp_path))
+    monkeypatch.delenv("CONVERGE_PICTURES_OF", raising=False)
     site.show("<p>x</p>")
     size = site.person.page.viewport_size
     monkeypatch.setattr(pictures, "DOCUMENTED", {"a-page"})

@@ -54,7 +54,7 @@ struct Registrar {
             return .waiting(same, method.prompt(same, context), refusal)
         }
         guard let new = step.finished else {
-            if let refusal = step.refusal, refusal.code == .codeWrong || refusal.code == .codeTooMany {
+            if let refusal = step.refusal, [.codeWrong, .codeMismatch, .codeClock, .codeTooMany].contains(refusal.code) {
                 try ledger.note(
                     .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
             }

@@ -88,7 +88,9 @@ enum AdministrationRoutes {
         return AuditPage.Row(
             activity: event.activity.rawValue, at: record.at, person: event.personName, actor: exported.actor,
             category: record.category.rawValue, isSuccess: event.success, reason: event.reason,
-            details: event.details.filter { $0.key != "credential" }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            // Ids, and what a policy said before and says now, are for the exports.
+            details: event.details.filter { $0.key != "credential" && $0.value.count <= 120 }.sorted { $0.key < $1.key }
+                .map { ($0.key, $0.value) },
             flow: reference.map { (String($0.prefix(8)), "/admin/audit?reference=" + PercentEncoding.encode($0)) })
     }
 

@@ -74,10 +74,10 @@ struct EnrolmentView {
         page.notice = notice
         page.crumb = crumb
         if canSendAgain { page.sendAgain = form("again") }
-        if state.confirms == nil {
-            page.ways.append(Way(Message(isText ? "part.way.change-number" : "part.way.change-address"), .post(form("change"))))
-        } else if state.triesLeft == 0 {
+        if state.triesLeft == 0 {
             page.ways.append(.beginAgain(.post(form("change"))))
+        } else if state.confirms == nil {
+            page.ways.append(Way(Message(isText ? "part.way.change-number" : "part.way.change-address"), .post(form("change"))))
         }
         page.ways += ways
         return page

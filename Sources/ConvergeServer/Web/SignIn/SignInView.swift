@@ -17,7 +17,7 @@ struct SignInView {
         if view == "stuck", !SignInTurn.offered(page, turn.facts).isEmpty { return .page(stuck, status: status) }
         switch page {
         case .challenge(let uses, let first, let postpone):
-            return try .page(challenge(uses, first, postpone, lead: nil), status: status)
+            return try .page(challenge(inOrder(uses), first, postpone, lead: nil), status: status)
         case .bridge(let uses, let postpone), .directoryProof(let uses, let postpone):
             return try .page(bridge(uses, postpone), status: status)
         case .unreachable:
@@ -129,31 +129,16 @@ struct SignInView {
 
     private var summaryErrors: [FieldError] { refusal.map { [FieldError(nil, $0)] } ?? [] }
 
-    /// What a use is called before it is proven: last digits, first letters.
-    private func masked(_ use: CredentialUse) -> CodeSent? {
-        guard let record = dossier.credential(use.credential), !record.hint.isEmpty else { return nil }
-        return use.capability == .emailCode ? .maskedAddress(record.hint) : .numberEnding(record.hint)
-    }
+    private var ways: UseChoices { UseChoices(dossier: dossier, form: form("use"), stuck: "\(base)?view=stuck") }
 
-    private func choices(_ uses: [CredentialUse]) -> Choices {
-        var seen: Set<Capability> = []
-        var items = uses.compactMap { use -> Choice? in
-            // Several apps are one choice: any of their codes will do.
-            guard ResetMachine.isSent(use.capability) || seen.insert(use.capability).inserted else { return nil }
-            let traits = dossier.standing.credential(use.credential)?.traits
-            return Choice(
-                .use(use.capability.rawValue), hint: hint(use), icon: use.capability == .text ? "text" : traits?.icon ?? "help",
-                .button(name: "use", value: use.formValue))
-        }
-        items.append(OtherWaysPage.none("\(base)?view=stuck"))
-        return Choices(items, form: form("use"))
-    }
+    private func masked(_ use: CredentialUse) -> CodeSent? { ways.masked(use) }
 
-    private func hint(_ use: CredentialUse) -> Message? {
-        if let left = dossier.standing.credential(use.credential)?.remaining, use.capability == .recoveryCode {
-            return Message("hint.codes-left", ["count": .number(left)])
-        }
-        return masked(use)?.words
+    private func choices(_ uses: [CredentialUse]) -> Choices { ways.list(uses) }
+
+    /// What counts in the order of defaults, recovery codes and passes behind it.
+    private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
+        let first = DefaultMethod.ordered(uses, credentials: dossier.standing.credentials)
+        return first + uses.filter { !first.contains($0) }
     }
 
     private func notNow(_ postpone: Postponement) -> Form? { postpone == .none ? nil : form("postpone") }
