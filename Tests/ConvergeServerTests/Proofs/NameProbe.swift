@@ -64,7 +64,7 @@ final class NameProbe: @unchecked Sendable {
         costs.append(listensTo?.heard() ?? [])
         if let location = answered[.location], location.hasPrefix("/flows/") { flow = location.split(separator: "?")[0].description }
         let what = "\(method) \(path.replacing(/\/flows\/[^\/?]+/, with: "/flows/…"))"
-        let fields = answered.map { "\($0.name): \(masked($0.value))" }.sorted()
+        let fields = answered.map { "\($0.name): \($0.name.canonicalName == "x-request-id" ? "…" : masked($0.value))" }.sorted()
         answers.append(Answer(what: what, status: status, headers: fields, body: masked(html), size: html.utf8.count))
     }
 
