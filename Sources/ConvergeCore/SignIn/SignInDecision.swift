@@ -31,10 +31,16 @@ struct SignInTable {
     var state: SignInState
     let facts: SignInFacts
     var notes: [SignInNote] = []
+    /// What is missing, and the plan for it: asked for by many rows and the same in all of them, so planned once.
+    private(set) var requirements = Requirements.none
+    private(set) var outcome = PlanOutcome.none
 
     init(state: SignInState, facts: SignInFacts) {
         self.state = state
         self.facts = facts
+        requirements = standing.requirements(
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
+        outcome = Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -181,8 +187,7 @@ struct SignInTable {
         return state.proofs.contains { accepted.contains($0.use) }
     }
 
-    /// Entered without having held anything, and nobody else has registered anything for the person since.
-    var isRegistrationOnly: Bool { state.registrationVersion == person.securityVersion }
+    var isRegistrationOnly: Bool { state.isRegistrationOnly(person) }
 
     private var anythingCountsForSignIn: Bool { standing.anythingCountsForSignIn }
 
@@ -219,15 +224,6 @@ struct SignInTable {
 
     // MARK: interrupts
 
-    /// What is missing, and the plan for it.
-    var requirements: Requirements {
-        standing.requirements(
-            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
-            resetWanted: policy.requireForReset)
-    }
-
-    var outcome: PlanOutcome { Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? []) }
-
     enum OpenInterrupt {
         case wizard(Plan, Postponement)
         case review
@@ -236,7 +232,7 @@ struct SignInTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements, outcome = self.outcome
+        let missing = requirements
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }

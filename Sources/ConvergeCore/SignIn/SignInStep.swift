@@ -41,7 +41,11 @@ public enum SignInMachine {
     ///
     /// An event that does not fit the page which the state shows changes nothing: the shell shows where the sign-in is.
     public static func step(_ state: SignInState, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
-        let decision = SignInDecision.next(state, facts)
+        step(SignInDecision.next(state, facts), event, facts)
+    }
+
+    /// The same, where what the state shows has been decided already.
+    static func step(_ decision: SignInDecision, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
         var next = SignInTransition(state: decision.state, effects: [], accepted: true)
         switch (event, decision.page) {
         case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
@@ -88,8 +92,7 @@ public enum SignInMachine {
         let graceBegins =
             facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
             && facts.person.mfaFirstHeldAt == nil
-        return SignInTransition(
-            state: SignInDecision.next(state, facts).state, effects: graceBegins ? [.startGrace] : [], accepted: true)
+        return SignInTransition(state: state, effects: graceBegins ? [.startGrace] : [], accepted: true)
     }
 
     /// A recovery code or a pass works even where nothing else can be reached.
@@ -144,8 +147,7 @@ public enum SignInMachine {
     }
 
     private static func enrol(_ next: inout SignInTransition, _ credential: CredentialID, _ facts: SignInFacts) {
-        let table = SignInTable(state: next.state, facts: facts)
-        if table.isRegistrationOnly { next.state.registrationVersion = facts.person.securityVersion + 1 }
+        if next.state.isRegistrationOnly(facts.person) { next.state.registrationVersion = facts.person.securityVersion + 1 }
         next.state.wizard?.done.append(credential)
         next.state.enrolment = nil
     }
