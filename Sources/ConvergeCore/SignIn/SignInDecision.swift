@@ -127,7 +127,7 @@ struct SignInTable {
     }
 
     private func wizardEnd() -> SignInPage? {
-        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard) else { return nil }
+        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard), isSecurityInfoOpen else { return nil }
         return wizard.codesSeen || !policy.recoveryCodes || !anythingCountsForSignIn ? .summary : .recoveryCodes
     }
 
@@ -188,6 +188,9 @@ struct SignInTable {
     }
 
     var isRegistrationOnly: Bool { state.isRegistrationOnly(person) }
+
+    /// The last pages make recovery codes and show in full what the person holds: what opened the wizard must still be good.
+    private var isSecurityInfoOpen: Bool { state.firstFactor != .password || isProven || isBridge || isRegistrationOnly }
 
     private var anythingCountsForSignIn: Bool { standing.anythingCountsForSignIn }
 

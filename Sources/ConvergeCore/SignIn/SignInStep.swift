@@ -70,7 +70,10 @@ public enum SignInMachine {
         case (.choose(let method), .choose(let plan, _, _, _)):
             choose(&next, method, plan)
         case (.enrolled(let credential), .register):
-            enrol(&next, credential, facts)
+            enrol(&next, facts)
+            next.state.wizard?.done.append(credential)
+        case (.enrolled, .review):
+            enrol(&next, facts)
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
@@ -146,9 +149,9 @@ public enum SignInMachine {
         next.state.enrolment = nil
     }
 
-    private static func enrol(_ next: inout SignInTransition, _ credential: CredentialID, _ facts: SignInFacts) {
+    /// A first registration goes on through its own registrations and confirmations.
+    private static func enrol(_ next: inout SignInTransition, _ facts: SignInFacts) {
         if next.state.isRegistrationOnly(facts.person) { next.state.registrationVersion = facts.person.securityVersion + 1 }
-        next.state.wizard?.done.append(credential)
         next.state.enrolment = nil
     }
 
