@@ -23,8 +23,8 @@ test: ## build, lint and run every test once
 	swift test --skip-build --parallel
 	scripts/journeys
 
-test-all: ## the tests of `make test`, with every journey at every width
-	@CONVERGE_EVERY_WIDTH=1 $(MAKE) --no-print-directory test
+test-all: ## the tests of `make test`, with every journey at every width and the walks through their whole product
+	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
 
 lint: ## check the format of the sources
 	swift format lint --strict --parallel -r Sources Tests Package.swift
