@@ -24,8 +24,8 @@ test: ## build, lint and run every test once
 	@$(MAKE) --no-print-directory measure
 	scripts/journeys
 
-test-all: ## the tests of `make test`, with every journey at every width
-	@CONVERGE_EVERY_WIDTH=1 $(MAKE) --no-print-directory test
+test-all: ## the tests of `make test`, with every journey at every width and the walks through their whole product
+	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
 
 measure: ## measure whether names that exist can be told by the time of an answer (tests must be built)
 	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter sameTime

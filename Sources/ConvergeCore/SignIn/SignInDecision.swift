@@ -139,7 +139,7 @@ struct SignInTable {
     }
 
     private func wizardEnd() -> SignInPage? {
-        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard) else { return nil }
+        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard), isSecurityInfoOpen else { return nil }
         return wizard.codesSeen || !policy.recoveryCodes || !anythingCountsForSignIn ? .summary : .recoveryCodes
     }
 
@@ -199,8 +199,10 @@ struct SignInTable {
         return state.proofs.contains { accepted.contains($0.use) }
     }
 
-    /// Entered without having held anything, and nobody else has registered anything for the person since.
-    var isRegistrationOnly: Bool { state.registrationVersion == person.securityVersion }
+    var isRegistrationOnly: Bool { state.isRegistrationOnly(person) }
+
+    /// The last pages make recovery codes and show in full what the person holds: what opened the wizard must still be good.
+    private var isSecurityInfoOpen: Bool { state.firstFactor != .password || isProven || isBridge || isRegistrationOnly }
 
     private var anythingCountsForSignIn: Bool { standing.anythingCountsForSignIn }
 
@@ -245,7 +247,7 @@ struct SignInTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements, outcome = self.outcome
+        let missing = requirements
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }

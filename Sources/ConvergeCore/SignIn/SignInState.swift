@@ -70,6 +70,9 @@ public struct SignInState: Codable, Sendable, Equatable {
         self.firstFactor = firstFactor
         self.epoch = epoch
     }
+
+    /// Entered without having held anything, and nobody else has registered anything for the person since.
+    func isRegistrationOnly(_ person: Person) -> Bool { registrationVersion == person.securityVersion }
 }
 
 /// What the request and its browser add to the decision.

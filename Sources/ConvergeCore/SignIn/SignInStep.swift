@@ -43,7 +43,11 @@ public enum SignInMachine {
     ///
     /// An event that does not fit the page which the state shows changes nothing: the shell shows where the sign-in is.
     public static func step(_ state: SignInState, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
-        let decision = SignInDecision.next(state, facts)
+        step(SignInDecision.next(state, facts), event, facts)
+    }
+
+    /// The same, where what the state shows has been decided already.
+    static func step(_ decision: SignInDecision, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
         var next = SignInTransition(state: decision.state, effects: [], accepted: true)
         switch (event, decision.page) {
         case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
@@ -74,10 +78,11 @@ public enum SignInMachine {
         case (.choose(let method), .choose(let plan, _, _, _)):
             choose(&next, method, plan)
         case (.enrolled(let credential), .register):
-            enrol(&next, credential, facts)
+            enrol(&next, facts)
+            next.state.wizard?.done.append(credential)
         case (.enrolled, .review):
             next.state.reviewOpen = true
-            next.state.enrolment = nil
+            enrol(&next, facts)
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
@@ -99,8 +104,7 @@ public enum SignInMachine {
         let graceBegins =
             facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
             && facts.person.mfaFirstHeldAt == nil
-        return SignInTransition(
-            state: SignInDecision.next(state, facts).state, effects: graceBegins ? [.startGrace] : [], accepted: true)
+        return SignInTransition(state: state, effects: graceBegins ? [.startGrace] : [], accepted: true)
     }
 
     /// A recovery code or a pass works even where nothing else can be reached.
@@ -172,10 +176,9 @@ public enum SignInMachine {
         next.state.enrolment = nil
     }
 
-    private static func enrol(_ next: inout SignInTransition, _ credential: CredentialID, _ facts: SignInFacts) {
-        let table = SignInTable(state: next.state, facts: facts)
-        if table.isRegistrationOnly { next.state.registrationVersion = facts.person.securityVersion + 1 }
-        next.state.wizard?.done.append(credential)
+    /// A first registration goes on through its own registrations and confirmations.
+    private static func enrol(_ next: inout SignInTransition, _ facts: SignInFacts) {
+        if next.state.isRegistrationOnly(facts.person) { next.state.registrationVersion = facts.person.securityVersion + 1 }
         next.state.enrolment = nil
     }
 

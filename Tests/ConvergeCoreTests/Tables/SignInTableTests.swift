@@ -533,6 +533,51 @@ struct SignInTableTests {
         #expect(grant(page(scene, step(scene, step(scene, state, .codesKept), .finishWizard))) != nil)
     }
 
+    @Test func `row 13: what is confirmed in the review of a first registration keeps it open`() {
+        let known = [MethodKind.mobilePhone, .email].map { kind in
+            credential(kind) {
+                $0.state = .unconfirmed
+                $0.source = .directory
+            }
+        }
+        var document = policy(mfa: [], required: false, reset: [.text, .emailCode], gates: 2, registerMFA: false)
+        document.reset[0].reconfirmDays = 30
+        var scene = Scene(Cast.ada, known, document)
+        func confirm(_ index: Int, _ state: SignInState) -> SignInState {
+            let after = step(scene, state, .enrolled(known[index].id))
+            scene.credentials[index].state = .active
+            scene.person.securityVersion += 1
+            scene.person.firstHeldAt = scene.person.firstHeldAt ?? scene.now
+            return after
+        }
+        var state = confirm(0, step(scene, .startWizard))
+        state = step(scene, state, .postpone)
+        #expect(page(scene, state) == .review)
+        state = confirm(1, state)
+        #expect(page(scene, state) == .review, "who has just confirmed a mailbox is not asked to prove it")
+        #expect(grant(page(scene, step(scene, state, .reviewed))) != nil)
+    }
+
+    // The last pages of the wizard
+
+    @Test func `no codes and no summary once what opened the wizard is gone`() {
+        var scene = Scene(Cast.ada, [], policy(mfa: [.appCode], required: false, reset: [.emailCode], registerMFA: false))
+        let state = enrol(.email, &scene, step(scene, .startWizard))
+        #expect(page(scene, state) == .summary)
+        // The owner registers in another browser: the summary would show their number.
+        scene.credentials.append(app)
+        scene.person.securityVersion += 1
+        #expect(grant(page(scene, state))?.hasMFA == false)
+
+        scene = Scene(Cast.ada, [app], policy(mfa: [.appCode], required: false, reset: [.emailCode], registerMFA: false))
+        let registered = enrol(.email, &scene, step(scene, step(scene, .proved(app.use(.appCode))), .startWizard))
+        #expect(page(scene, registered) == .recoveryCodes)
+        // The method of the proof is withdrawn: recovery codes would be a second step without one.
+        scene.document.mfa[0].allow = [.text]
+        scene.credentials.append(phone)
+        #expect(grant(page(scene, registered))?.hasMFA == false)
+    }
+
     // Row 15
 
     @Test func `row 15: the truth about how somebody signed in`() {
