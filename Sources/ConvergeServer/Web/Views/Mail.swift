@@ -57,13 +57,14 @@ extension Renderer {
     func mail(_ mail: Mail, language: String, now: Moment) -> RenderedMail {
         let say = speaker(language: language, now: now)
         let slots: Slots = [
-            "t": say.messages.words, "lang": say.messages.language, "dir": say.messages.direction, "organisation": organisation.name,
+            "lang": say.messages.language, "dir": say.messages.direction, "organisation": organisation.name,
             "subject": say(mail.subject), "greeting": say(Message("mail.greeting", ["name": .text(mail.name)])),
             "paragraphs": mail.paragraphs.map { say($0) }, "mailCode": mail.code, "hasFacts": !mail.facts.isEmpty,
             "facts": mail.facts.map { $0.slots(say) }, "closing": mail.closing.map { say($0) }, "notMe": mail.notMe,
         ]
         return RenderedMail(
-            subject: say(mail.subject), text: fill("mail/message.text", slots), html: fill("mail/message.html", slots))
+            subject: say(mail.subject), text: fill("mail/message.text", slots, in: language),
+            html: fill("mail/message.html", slots, in: language))
     }
 
     /// A text with a code. Its last line binds the code to the address of this server, so that browsers fill it in there and
