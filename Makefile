@@ -36,16 +36,15 @@ lint: ## check the format of the sources
 format: ## put the sources into that format
 	swift format --in-place --parallel -r Sources Tests Package.swift
 
-bench: ## measure (a package of its own, so that the main build does not pay for it)
-	@if [ -d Benchmarks ]; then cd Benchmarks && swift package benchmark $(ARGS); \
-	else echo "Benchmarks live in Benchmarks/, a package of its own. There are none yet."; fi
+bench: ## measure a release build over HTTP (options: make bench ARGS="--accounts 1000"); the first build takes twenty minutes
+	swift build -c release --product converge --scratch-path .build-release
+	@Benchmarks/bench.py $(ARGS)
 
-fuzz: ## feed the parsers of outside bytes with broken input
-	@if [ -x Fuzz/run ]; then Fuzz/run $(ARGS); \
-	else echo "Fuzzers live in Fuzz/, a package of its own, started by Fuzz/run. There are none yet."; fi
+fuzz: ## feed the parsers of outside bytes with broken input (options: make fuzz ARGS="--seconds 600 csv")
+	@Fuzz/run $(ARGS)
 
 pictures: ## take the pictures of the documentation again
 	scripts/pictures
 
 clean: ## remove what was built (the next build is a first one again) and the Python packages of the tests
-	rm -rf .build .venv Benchmarks/.build Fuzz/.build
+	rm -rf .build .build-release .venv Fuzz/.build

@@ -39,7 +39,8 @@ public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible
 
     /// Returns nil when the text cannot be an address that a mail server would take.
     public init?(_ text: String) {
-        // Byte by byte where a separator is meant: with a combining mark behind it, `@` is another character, yet a mail server splits there.
+        // Byte by byte where a separator is meant: with a combining mark behind it, `@` is another character, yet a mail
+        // server splits there.
         let parts = text.trimmingSpaces().utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false).map { Substring($0) }
         guard parts.count == 2, text.utf8.count <= 1024 else { return nil }
         let local = parts[0], domain = parts[1].lowercased(), whole = "\(local)@\(domain)"

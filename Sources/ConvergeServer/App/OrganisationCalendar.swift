@@ -32,4 +32,13 @@ struct OrganisationCalendar: Sendable {
         guard parts.isValidDate(in: calendar), let date = calendar.date(from: parts) else { return nil }
         return Moment(ms: Int64(date.timeIntervalSince1970 * 1000))
     }
+
+    /// The beginning of a day written as `2026-11-23`.
+    func startOfDay(_ text: String) -> Moment? {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2], (1970...9999).contains(year) else {
+            return nil
+        }
+        return start(year: year, month: month, day: day)
+    }
 }

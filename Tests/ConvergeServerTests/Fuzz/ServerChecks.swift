@@ -2,9 +2,9 @@ import ConvergeCore
 
 @testable import ConvergeServer
 
-/// The parsers of the server.
+/// The parsers of the server that stand alone.
 enum ServerChecks {
-    static let all = [form, cookies, localPath, policy, settings, phone, mail, password, day, cursor]
+    static let all = [form, cookies, localPath, policy, settings, phone, mail, password, day]
 
     // MARK: requests
 
@@ -49,17 +49,6 @@ enum ServerChecks {
         let seen = path.unicodeScalars.filter { $0.value > 32 && !$0.properties.isDefaultIgnorableCodePoint }.map { $0 == "\\" ? "/" : $0 }
         try hold(seen.first == "/" && (seen.count < 2 || seen[1] != "/"), "a browser reads another host in \(path)")
         try hold(!path.hasBlankOrControl, "a line end for the header")
-    }
-
-    static let cursor = ParserCheck("cursor") { bytes in
-        let typed = text(bytes)
-        let (filter, errors) = AuditForm(Fields(FormText.parse(typed)), zone: "Europe/London").filter(limit: 7) { _ in nil }
-        try hold(filter.limit == 7 && errors.count <= 3, "\(errors.count) errors")
-        if let before = filter.before { try hold(typed.utf8.count > before.id.utf8.count, "the place is longer than what was typed") }
-        if let use = CredentialUse(form: typed) { try hold(CredentialUse(form: use.formValue) == use, "\(use.formValue) reads back") }
-        if let notice = SavedNotice(query: typed) { try hold(notice.query == typed, "\(notice.query) was \(typed)") }
-        try hold(BrowserName.of(typed).utf8.count <= 30, "somebody else's words for a browser")
-        if let event = NoticeEvent(name: typed) { try hold(event.name == typed, "\(event.name) was \(typed)") }
     }
 
     static let day = ParserCheck("day") { bytes in
@@ -130,8 +119,8 @@ enum ServerChecks {
         try hold(shown.suffix(4).elementsEqual(e164.utf8.suffix(4)) && shown.first == e164.utf8.dropFirst().first, phone.display)
         let again = try? PhoneParser.parse(e164, region: "US").get().number
         try hold(again == phone.number, "\(e164) reads back as \(again?.e164 ?? "nothing")")
-        try hold(
-            phone.region == region || phone.region.utf8.count == 2 && phone.region.utf8.allSatisfy { (65...90).contains($0) }, "region")
+        let isCode = phone.region.utf8.count == 2 && phone.region.utf8.allSatisfy { (65...90).contains($0) }
+        try hold(phone.region == region || isCode, "region")
     }
 
     static let password = ParserCheck(

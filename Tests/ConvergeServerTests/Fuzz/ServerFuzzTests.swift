@@ -21,7 +21,19 @@ struct ServerFuzzTests {
         }
     }
 
-    @Test("whatever comes, bounds hold, values read back, refusals are named", arguments: ServerChecks.all)
+    /// What pages carry in their addresses and forms.
+    static let cursor = ParserCheck("cursor") { bytes in
+        let typed = text(bytes)
+        let (filter, errors) = AuditForm(Fields(FormText.parse(typed)), zone: "Europe/London").filter(limit: 7) { _ in nil }
+        try hold(filter.limit == 7 && errors.count <= 3, "\(errors.count) errors")
+        if let before = filter.before { try hold(typed.utf8.count > before.id.utf8.count, "the place is longer than what was typed") }
+        if let use = CredentialUse(form: typed) { try hold(CredentialUse(form: use.formValue) == use, "\(use.formValue) reads back") }
+        if let notice = SavedNotice(query: typed) { try hold(notice.query == typed, "\(notice.query) was \(typed)") }
+        try hold(BrowserName.of(typed).utf8.count <= 30, "somebody else's words for a browser")
+        if let event = NoticeEvent(name: typed) { try hold(event.name == typed, "\(event.name) was \(typed)") }
+    }
+
+    @Test("whatever comes, bounds hold, values read back, refusals are named", arguments: ServerChecks.all + [cursor])
     func broken(_ check: ParserCheck) throws {
         try FuzzRun.cases(Self.share(check), check)
     }
