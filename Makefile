@@ -4,7 +4,7 @@ SHELL := /bin/bash
 program := .build/debug/converge
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench fuzz pictures clean
+.PHONY: help run test test-all measure lint format bench fuzz pictures clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -21,10 +21,14 @@ test: ## build, lint and run every test once
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
 	swift test --skip-build --parallel
+	@$(MAKE) --no-print-directory measure
 	scripts/journeys
 
 test-all: ## the tests of `make test`, with every journey at every width and the walks through their whole product
 	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
+
+measure: ## measure whether names that exist can be told by the time of an answer (tests must be built)
+	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter sameTime
 
 lint: ## check the format of the sources
 	swift format lint --strict --parallel -r Sources Tests Package.swift

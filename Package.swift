@@ -31,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .systemLibrary(name: "CZxcvbn", providers: [.apt(["libzxcvbn-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // The kernel's word on the clock, which the tool chain does not import.
+        .systemLibrary(name: "CClock"),
         // A C++ shim with a C header: Swift never sees C++.
         .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber"), .linkedLibrary("protobuf")]),
         .target(
@@ -43,7 +45,7 @@ let package = Package(
         .target(
             name: "ConvergeServer",
             dependencies: [
-                "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPhone",
+                "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPhone", "CClock",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -52,6 +54,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
             ],

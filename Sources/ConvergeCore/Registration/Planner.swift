@@ -38,8 +38,12 @@ public struct PlanOutcome: Hashable, Sendable {
     public var resetImpossible: Bool
 
     /// Nothing is missing.
-    static let none = PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: false, resetImpossible: false)
+    public static let nothingToPlan = PlanOutcome(
+        plan: Plan(items: [], alternatives: []), mfaImpossible: false, resetImpossible: false)
 }
+
+/// Plans what is missing, `chosen` being what the person chose instead of the proposal.
+public typealias Planning = (_ standing: Standing, _ requirements: Requirements, _ chosen: [MethodKind]) -> PlanOutcome
 
 /// Plans registrations. Brute force over at most ten kinds of methods: small enough to be obviously right.
 public struct Planner: Sendable {
@@ -51,12 +55,17 @@ public struct Planner: Sendable {
         countingGates = standing.countingGates
     }
 
+    /// The planning of a sign-in.
+    public static func plan(_ standing: Standing, _ requirements: Requirements, _ chosen: [MethodKind]) -> PlanOutcome {
+        Planner(standing).plan(requirements, chosen: chosen)
+    }
+
     /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
     ///
     /// - Parameter chosen: what the person chose instead of the proposal, the latest choice first; kept as far as it
     ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
-        guard !requirements.isEmpty else { return .none }
+        guard !requirements.isEmpty else { return .nothingToPlan }
         let candidates = self.candidates(requirements)
         let mfaImpossible = requirements.mfa && !candidates.contains(where: \.servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))

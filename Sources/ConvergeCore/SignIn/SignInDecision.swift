@@ -31,16 +31,17 @@ struct SignInTable {
     var state: SignInState
     let facts: SignInFacts
     var notes: [SignInNote] = []
-    /// What is missing, and the plan for it: asked for by many rows and the same in all of them, so planned once.
+    /// What is missing, and the plan for it. Nothing that reading the table changes has a part in them.
     private(set) var requirements = Requirements.none
-    private(set) var outcome = PlanOutcome.none
+    private(set) var outcome = PlanOutcome.nothingToPlan
 
-    init(state: SignInState, facts: SignInFacts) {
+    /// - Parameter planning: makes the plan; whoever reads the table for many people may remember plans.
+    init(state: SignInState, facts: SignInFacts, planning: Planning = Planner.plan) {
         self.state = state
         self.facts = facts
         requirements = standing.requirements(
             mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
-        outcome = Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? [])
+        outcome = planning(standing, requirements, state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -58,7 +59,7 @@ struct SignInTable {
         }
         if mustChangePassword { return .changePassword }  // 8
         if let page = entryWithoutProof() { return page }  // 9a
-        if let page = interruptPage() { return page }  // 10–13
+        if let page = interruptPage() ?? campaignPage() { return page }  // 10–13, 14
         return finish()  // 15
     }
 
@@ -115,6 +116,17 @@ struct SignInTable {
         case nil:
             return wizardEnd()
         }
+    }
+
+    /// Row 14: after a second step, where nothing of 10–13 was shown in this sign-in.
+    private func campaignPage() -> SignInPage? {
+        guard isProven, !state.leftOut, state.closed.isEmpty, state.wizard.map({ $0.campaign != nil }) ?? true,
+            let (rule, kind) = standing.openCampaign(at: facts.now)
+        else { return nil }
+        let item = PlanItem(kind), isOver = rule.snoozesMax.map { person.campaignSnoozes >= $0 } ?? false
+        let postpone = isOver && isDemanded ? Postponement.none : .notNow(until: nil)
+        guard state.wizard?.started == true else { return .campaign(item, name: rule.name, postpone: postpone) }
+        return .register(item, Plan(items: [item], alternatives: [[]]), step: 1, of: 1, postpone: postpone)
     }
 
     private func wizardPage(_ plan: Plan, _ postpone: Postponement) -> SignInPage {
@@ -235,7 +247,7 @@ struct SignInTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements
+        let missing = requirements, outcome = self.outcome
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }
@@ -261,6 +273,7 @@ struct SignInTable {
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
+        guard !state.reviewOpen else { return true }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
             credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)

@@ -24,6 +24,8 @@ public enum SignInEffect: Hashable, Sendable {
     case startGrace
     case countSkip
     case recordReview
+    /// A campaign was put off.
+    case snoozeCampaign
     case audit(AuditActivity, success: Bool, detail: String?)
 }
 
@@ -63,6 +65,12 @@ public enum SignInMachine {
             wizard.started = true
             next.state.wizard = wizard
             next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
+        case (.startWizard, .campaign(_, let name, _)):
+            var wizard = WizardState()
+            wizard.started = true
+            wizard.campaign = name
+            next.state.wizard = wizard
+            next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
         case (.openChoices, .register(_, let plan, _, _, _)) where plan.hasChoice:
             next.state.wizard?.choosing = true
         case (.closeChoices, .choose):
@@ -74,6 +82,7 @@ public enum SignInMachine {
             next.state.wizard?.done.append(credential)
         case (.enrolled, .review):
             enrol(&next, facts)
+            next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
@@ -113,6 +122,7 @@ public enum SignInMachine {
     }
 
     private static func postpone(_ next: inout SignInTransition, _ page: SignInPage) {
+        if let campaign = campaign(page, next.state) { return snooze(&next, campaign) }
         switch page {
         case .challenge(_, _, .notNow), .bridge(_, .notNow), .directoryProof(_, .notNow):
             next.state.leftOut = true
@@ -128,9 +138,26 @@ public enum SignInMachine {
         }
     }
 
+    /// Whether a page belongs to a campaign, and how that may be put off.
+    private static func campaign(_ page: SignInPage, _ state: SignInState) -> Postponement? {
+        switch page {
+        case .campaign(_, _, let postpone): postpone
+        case .register(_, _, _, _, let postpone) where state.wizard?.campaign != nil: postpone
+        default: nil
+        }
+    }
+
+    private static func snooze(_ next: inout SignInTransition, _ postponement: Postponement) {
+        guard postponement != .none else { return next.accepted = false }
+        next.state.closed.insert(.campaign)
+        next.state.wizard = nil
+        next.state.enrolment = nil
+        next.effects += [.snoozeCampaign, .audit(.postponedCampaign, success: true, detail: nil)]
+    }
+
     private static func cancel(_ next: inout SignInTransition, _ page: SignInPage) {
         switch page {
-        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none):
+        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none), .campaign(_, _, .none):
             next.state.cancelled = true
             next.state.enrolment = nil
             next.effects.append(.audit(.registeredAllRequired, success: false, detail: "cancelled"))

@@ -24,8 +24,11 @@ struct OrganisationCalendar: Sendable {
     }
 
     /// The midnight that begins a day; nil for a date that does not exist.
-    func start(year: Int, month: Int, day: Int) -> Moment? {
-        let parts = DateComponents(year: year, month: month, day: day)
+    func start(year: Int, month: Int, day: Int) -> Moment? { moment(year: year, month: month, day: day) }
+
+    /// A time of a day; nil for one that does not exist.
+    func moment(year: Int, month: Int, day: Int, hour: Int? = nil, minute: Int? = nil) -> Moment? {
+        let parts = DateComponents(year: year, month: month, day: day, hour: hour, minute: minute)
         guard parts.isValidDate(in: calendar), let date = calendar.date(from: parts) else { return nil }
         return Moment(ms: Int64(date.timeIntervalSince1970 * 1000))
     }

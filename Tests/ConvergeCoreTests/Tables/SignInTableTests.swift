@@ -458,6 +458,79 @@ struct SignInTableTests {
         document.registration[0].requireForMFA = false
         document.registration[0].requireForReset = false
         #expect(grant(after(Scene(Cast.ada, [app], document))) != nil)
+        var confirmed = news
+        confirmed.state = .active
+        let later = Scene(Cast.ada, [app, confirmed], policy(mfa: [.appCode, .text], reset: [.appCode]))
+        let during = step(told, step(told, .proved(app.use(.appCode))), .enrolled(news.id))
+        #expect(page(later, during) == .review, "what was confirmed in it ends no review")
+        #expect(grant(page(later, step(later, during, .reviewed))) != nil)
+    }
+
+    // Row 14
+
+    /// A phone serves; the campaign wants apps.
+    private func campaign(snoozesMax: Int? = nil, _ change: (inout Scene) -> Void = { _ in }) -> Scene {
+        let document = policy(mfa: [.appCode, .text]) {
+            $0.campaigns = [CampaignRule(name: "apps", register: .appCode, snoozeDays: 3, snoozesMax: snoozesMax)]
+        }
+        return Scene(Cast.ada, [phone], document, changed: change)
+    }
+
+    @Test func `row 14: a campaign comes after a second step, and only then`() {
+        var scene = campaign()
+        let proven = step(scene, .proved(phone.use(.text)))
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)))
+        scene.request.rememberedBrowser = true
+        #expect(grant(page(scene)) != nil, "no second step in this sign-in")
+        scene = campaign { $0.credentials = [phone, app] }
+        #expect(grant(page(scene, step(scene, .proved(phone.use(.text))))) != nil, "an app counts already")
+        scene = campaign { $0.document.mfa[0].allow = [.text] }
+        #expect(grant(page(scene, step(scene, .proved(phone.use(.text))))) != nil, "it would not count")
+    }
+
+    @Test func `row 14: not in a sign-in that showed a wizard or a review`() {
+        var scene = campaign { $0.credentials = [] }
+        scene.person.firstHeldAt = nil
+        scene.person.mfaFirstHeldAt = nil
+        scene.document.mfa[0].allow = [.text]
+        var state = enrol(.mobilePhone, &scene, step(scene, .startWizard))
+        scene.document.mfa[0].allow = [.appCode, .text]
+        state = step(scene, step(scene, state, .codesKept), .finishWizard)
+        #expect(grant(page(scene, state)) != nil)
+
+        var reviewed = campaign()
+        reviewed.document.reset = [ResetRule(name: "reset", gates: 1, allow: [.text], reconfirmDays: 30)]
+        var answered = step(reviewed, .proved(phone.use(.text)))
+        #expect(page(reviewed, answered) == .review)
+        answered = step(reviewed, answered, .reviewed)
+        #expect(grant(page(reviewed, answered)) != nil)
+    }
+
+    @Test func `row 14: snooze and limit`() {
+        var scene = campaign(snoozesMax: 2)
+        let proven = step(scene, .proved(phone.use(.text)))
+        let later = SignInMachine.step(proven, .postpone, scene.facts)
+        #expect(later.effects.contains(.snoozeCampaign) && grant(page(scene, later.state)) != nil, "once in a sign-in")
+        scene.person.campaignSnoozedAt = noon - .days(3) + Span(ms: 1)
+        #expect(grant(page(scene, proven)) != nil)
+        scene.person.campaignSnoozedAt = noon - .days(3)
+        scene.person.campaignSnoozes = 1
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)))
+        scene.person.campaignSnoozes = 2
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .none))
+        #expect(!SignInMachine.step(proven, .postpone, scene.facts).accepted)
+        scene.document.mfa[0].required = false
+        scene.document.registration[0].requireForMFA = false
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)), "not demanded")
+    }
+
+    @Test func `row 14: its one step is registered and ends in the summary`() {
+        var scene = campaign()
+        var state = step(scene, step(scene, .proved(phone.use(.text))), .startWizard)
+        guard case .register(PlanItem(.totpApp), _, 1, 1, .notNow) = page(scene, state) else { Issue.record("no step"); return }
+        state = enrol(.totpApp, &scene, state)
+        #expect(page(scene, step(scene, state, .codesKept)) == .summary)
+        #expect(grant(page(scene, step(scene, step(scene, state, .codesKept), .finishWizard))) != nil)
     }
 
     @Test func `row 13: what is confirmed in the review of a first registration keeps it open`() {

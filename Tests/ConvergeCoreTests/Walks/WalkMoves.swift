@@ -44,7 +44,7 @@ extension SignInWalk {
                     MethodRegistry.traits(of: $0.capability).signIn == .offeredOnly
                 })
         case .changePassword: return [WalkMove(event: .passwordChanged, marks: [.passwordChanged])]
-        case .moreInformation(_, let postpone): return [WalkMove(event: .startWizard)] + leave(postpone)
+        case .moreInformation(_, let postpone), .campaign(_, _, let postpone): return [WalkMove(event: .startWizard)] + leave(postpone)
         case .choose(let plan, _, _, let postpone):
             let choices = (plan.alternatives.first ?? []) + plan.saferButLonger
             return choices.map { WalkMove(event: .choose($0.method)) } + [WalkMove(event: .closeChoices)] + leave(postpone)
@@ -116,6 +116,7 @@ extension SignInPage {
         case .recoveryCodes: "recovery codes"
         case .summary: "summary"
         case .review: "review"
+        case .campaign: "campaign"
         case .done(let grant): grant.hasMFA ? "signed in, MFA" : "signed in"
         }
     }
@@ -123,7 +124,7 @@ extension SignInPage {
     /// Pages that register or confirm, or show in full what a person holds.
     var altersSecurityInfo: Bool {
         switch self {
-        case .moreInformation, .choose, .register, .recoveryCodes, .summary, .review: true
+        case .moreInformation, .choose, .register, .recoveryCodes, .summary, .review, .campaign: true
         default: false
         }
     }

@@ -22,9 +22,11 @@ final class TestServer: Sendable {
     ///   - folder: an existing folder, for a server that starts again on its data.
     ///   - configure: for example a gateway on loopback.
     ///   - box: nil for a server that has only its gateways.
+    ///   - over: for example a database that fails.
     init(
         folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil,
-        configure: (inout Config) -> Void = { _ in }, box: DemoBox? = DemoBox(), log: Logger = Logger(label: "test")
+        configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
+        over: (any Database) -> any Database = { $0 }, log: Logger = Logger(label: "test")
     ) async throws {
         let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -35,7 +37,7 @@ final class TestServer: Sendable {
         configure(&config)
         let instance = try await Instance.assemble(
             config: config, world: .fixed(clock: clock, seed: UInt64.random(in: 1...UInt64.max)),
-            resources: try ResourceFolder.find(environment: [:]), hashing: .cheap, box: box, log: log)
+            resources: try ResourceFolder.find(environment: [:]), hashing: hashing, box: box, over: over, log: log)
         self.instance = instance
         responder = Front(instance).router().buildResponder()
         if let policy { try await apply(policy) }
@@ -125,8 +127,11 @@ final class TestServer: Sendable {
     }
 
     /// Sends one request to the router.
-    func send(_ method: HTTPRequest.Method, _ path: String, headers: HTTPFields, body: String?) async throws -> (Int, HTTPFields, String) {
-        let head = HTTPRequest(method: method, scheme: "http", authority: "localhost:8080", path: path, headerFields: headers)
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields, body: String?, host: String? = nil
+    ) async throws -> (Int, HTTPFields, String) {
+        let head = HTTPRequest(
+            method: method, scheme: "http", authority: host ?? instance.config.publicAuthority, path: path, headerFields: headers)
         let request = Request(
             head: head, body: body.map { RequestBody(buffer: ByteBuffer(string: $0)) } ?? RequestBody(buffer: ByteBuffer()))
         let context = FrontContext(source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: instance.log))

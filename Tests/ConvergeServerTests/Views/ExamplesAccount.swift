@@ -195,7 +195,8 @@ extension Example {
         ], earlier: "/activity?before=a2")
 
     static let faults = [
-        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
+        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("fault-full", FaultPage(kind: .full, requestID: "r-81f2c04e")),
+        Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
         Example("expired", ExpiredPage(start: "/sign-in")), Example("expired-elsewhere", ExpiredPage(kind: .elsewhere, start: "/sign-in")),
         Example("expired-form", ExpiredPage(kind: .form, start: "/sign-in")),
         Example("too-large", TooLargePage(again: "/")),
@@ -226,7 +227,8 @@ extension Example {
         rows: [
             .init(
                 activity: "Reset password (self-service)", at: now, person: "Ada Okafor", actor: "Ada Okafor",
-                category: "Self-service Password Management", isSuccess: true, flow: ("f3a1", "/admin/audit?reference=f3a1")),
+                category: "Self-service Password Management", isSuccess: true, details: [("hint", "31"), ("method", "mobilePhone")],
+                flow: ("f3a1", "/admin/audit?reference=f3a1")),
             .init(
                 activity: "User registered all required security info", at: ago(.hours(2)), person: "Yusuf Demir", actor: "Yusuf Demir",
                 category: "Authentication Methods", isSuccess: false, reason: "Person cancelled"),

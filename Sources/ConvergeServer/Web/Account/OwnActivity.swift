@@ -132,7 +132,7 @@ struct ActivityWords {
         case (.changedPassword, true): ("lock", .event("password-changed"))
         case (.resetPassword, true): ("lock", .event("password-reset"))
         case (.resetByAdmin, true): ("lock", .event("password-reset-by-administrator"))
-        case (.unlocked, true): ("lock", .event("unlocked"))
+        case (.unlocked, true), (.unlockedByAdmin, true): ("lock", .event("unlocked"))
         case (.passCreated, true): ("pass", .event("pass-made"))
         default: nil
         }

@@ -21,7 +21,7 @@ enum SavedNotice: Sendable, Hashable {
     }
 
     init?(query: String) {
-        let parts = query.split(separator: ".", maxSplits: 1).map(String.init)
+        let parts = query.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
         switch (parts.first, kind) {
         case ("added", let kind?): self = .added(kind)

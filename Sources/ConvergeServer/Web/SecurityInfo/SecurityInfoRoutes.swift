@@ -63,7 +63,6 @@ enum NewRecoveryCodes {
             guard let (dossier, _) = try instance.dossier(verified.dossier.person.id, request, db), mayMake(dossier),
                 request.form["version"] == String(dossier.person.securityVersion)
             else { return .redirect("/security-info") }
-            guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
             let ledger = Ledger(instance, db, request: request)
             let codes = try Registrar(instance: instance, dossier: dossier, ledger: ledger).makeRecoveryCodes(fromFirstWizard: false)
             let made = try instance.credentials.all(of: dossier.person.id, db).first { $0.credential.method == .recoveryCodes }

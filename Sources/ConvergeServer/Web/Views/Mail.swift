@@ -28,12 +28,13 @@ struct Mail: Sendable {
             closing: notMe == nil ? [event.closing, Message("mail.gone.closing")] : [event.closing], notMe: notMe)
     }
 
-    /// To all other administrators: one of them reset a password.
-    static func administratorReset(name: String, administrator: String, at: Moment, place: String?) -> Mail {
+    /// To all other administrators: what happened to one of them.
+    static func administrator(
+        _ notice: AdministratorNotice, name: String, administrator: String, at: Moment, place: String?
+    ) -> Mail {
         Mail(
-            subject: Message("mail.administrator.subject"), name: name,
-            paragraphs: [Message("mail.administrator.lead", ["person": .text(administrator)])],
-            facts: facts(Message("event.password-reset"), at, place), closing: [Message("mail.administrator.closing")])
+            subject: notice.subject, name: name, paragraphs: [notice.lead(administrator)], facts: facts(notice.event, at, place),
+            closing: [Message("mail.administrator.closing")])
     }
 
     private static func facts(_ event: Message, _ at: Moment, _ place: String?) -> [Fact] {

@@ -8,16 +8,17 @@ struct PlantedTable {
     var state: SignInState
     let facts: PlantedFacts
     var notes: [SignInNote] = []
-    /// What is missing, and the plan for it: asked for by many rows and the same in all of them, so planned once.
+    /// What is missing, and the plan for it. Nothing that reading the table changes has a part in them.
     private(set) var requirements = Requirements.none
-    private(set) var outcome = PlanOutcome.none
+    private(set) var outcome = PlanOutcome.nothingToPlan
 
-    init(state: SignInState, facts: PlantedFacts) {
+    /// - Parameter planning: makes the plan; whoever reads the table for many people may remember plans.
+    init(state: SignInState, facts: PlantedFacts, planning: Planning = Planner.plan) {
         self.state = state
         self.facts = facts
         requirements = standing.requirements(
             mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
-        outcome = Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? [])
+        outcome = planning(standing, requirements, state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -36,7 +37,7 @@ struct PlantedTable {
         }
         if mustChangePassword { return .changePassword }  // 8
         if let page = entryWithoutProof() { return page }  // 9a
-        if let page = interruptPage() { return page }  // 10–13
+        if let page = interruptPage() ?? campaignPage() { return page }  // 10–13, 14
         return finish()  // 15
     }
 
@@ -93,6 +94,17 @@ struct PlantedTable {
         case nil:
             return wizardEnd()
         }
+    }
+
+    /// Row 14: after a second step, where nothing of 10–13 was shown in this sign-in.
+    private func campaignPage() -> SignInPage? {
+        guard isProven, !state.leftOut, state.closed.isEmpty, state.wizard.map({ $0.campaign != nil }) ?? true,
+            let (rule, kind) = standing.openCampaign(at: facts.now)
+        else { return nil }
+        let item = PlanItem(kind), isOver = rule.snoozesMax.map { person.campaignSnoozes >= $0 } ?? false
+        let postpone = isOver && isDemanded ? Postponement.none : .notNow(until: nil)
+        guard state.wizard?.started == true else { return .campaign(item, name: rule.name, postpone: postpone) }
+        return .register(item, Plan(items: [item], alternatives: [[]]), step: 1, of: 1, postpone: postpone)
     }
 
     private func wizardPage(_ plan: Plan, _ postpone: Postponement) -> SignInPage {
@@ -214,7 +226,7 @@ struct PlantedTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements
+        let missing = requirements, outcome = self.outcome
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded || (facts.has(.wizardForcedOnBridge) && isBridge) { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }
@@ -240,6 +252,7 @@ struct PlantedTable {
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
+        guard !state.reviewOpen else { return true }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
             credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)
@@ -299,6 +312,12 @@ enum PlantedMachine {
             wizard.started = true
             next.state.wizard = wizard
             next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
+        case (.startWizard, .campaign(_, let name, _)):
+            var wizard = WizardState()
+            wizard.started = true
+            wizard.campaign = name
+            next.state.wizard = wizard
+            next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
         case (.openChoices, .register(_, let plan, _, _, _)) where plan.hasChoice:
             next.state.wizard?.choosing = true
         case (.closeChoices, .choose):
@@ -310,6 +329,7 @@ enum PlantedMachine {
             next.state.wizard?.done.append(credential)
         case (.enrolled, .review):
             enrol(&next, facts)
+            next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
@@ -349,6 +369,7 @@ enum PlantedMachine {
     }
 
     private static func postpone(_ next: inout SignInTransition, _ page: SignInPage) {
+        if let campaign = campaign(page, next.state) { return snooze(&next, campaign) }
         switch page {
         case .challenge(_, _, .notNow), .bridge(_, .notNow), .directoryProof(_, .notNow):
             next.state.leftOut = true
@@ -364,9 +385,26 @@ enum PlantedMachine {
         }
     }
 
+    /// Whether a page belongs to a campaign, and how that may be put off.
+    private static func campaign(_ page: SignInPage, _ state: SignInState) -> Postponement? {
+        switch page {
+        case .campaign(_, _, let postpone): postpone
+        case .register(_, _, _, _, let postpone) where state.wizard?.campaign != nil: postpone
+        default: nil
+        }
+    }
+
+    private static func snooze(_ next: inout SignInTransition, _ postponement: Postponement) {
+        guard postponement != .none else { return next.accepted = false }
+        next.state.closed.insert(.campaign)
+        next.state.wizard = nil
+        next.state.enrolment = nil
+        next.effects += [.snoozeCampaign, .audit(.postponedCampaign, success: true, detail: nil)]
+    }
+
     private static func cancel(_ next: inout SignInTransition, _ page: SignInPage) {
         switch page {
-        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none):
+        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none), .campaign(_, _, .none):
             next.state.cancelled = true
             next.state.enrolment = nil
             next.effects.append(.audit(.registeredAllRequired, success: false, detail: "cancelled"))
