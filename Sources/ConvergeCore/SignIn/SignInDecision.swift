@@ -247,7 +247,7 @@ struct SignInTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements
+        let missing = requirements, outcome = self.outcome
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }

@@ -81,8 +81,8 @@ public enum SignInMachine {
             enrol(&next, facts)
             next.state.wizard?.done.append(credential)
         case (.enrolled, .review):
-            next.state.reviewOpen = true
             enrol(&next, facts)
+            next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):

@@ -187,6 +187,7 @@ final class SignInWalk {
         for effect in next.effects {
             if effect == .countSkip { marks.append(.skipped) }
             if effect == .recordReview { marks.append(.reviewed) }
+            if effect == .snoozeCampaign { marks.append(.campaignPutOff) }
         }
         let after = world(nodes[index].world, after: marks)
         var state = next.state

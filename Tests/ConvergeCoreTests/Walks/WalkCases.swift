@@ -22,8 +22,8 @@ struct WalkCase: Sendable {
 
 enum WalkCases {
     /// The product of demand, allowed methods, registration, credentials and what opens a door, less what makes no difference by
-    /// the facts alone: a guard where something was held, a bridge where something counts. Those, outages, the password and the change
-    /// from outside take turns instead.
+    /// the facts alone: a guard where something was held, a bridge where something counts. Those, outages, the password, campaigns and
+    /// the change from outside take turns instead.
     ///
     /// - Parameter half: every other one, as the fields of a chessboard: any three values still meet.
     static func all(half: Bool) -> [WalkCase] {
@@ -45,11 +45,11 @@ enum WalkCases {
         for (dimension, choice) in zip(WalkSpace.dimensions, fixed) { dimension.choices[choice].apply(&setting) }
         for door in doors(setting, cases.count) {
             for factor in factors(setting) {
-                var turns = Repeatable(seed: UInt64(cases.count)), troubles = troubles(setting)
-                troubles = [troubles[Int(turns.next() % UInt64(troubles.count))]]
-                let outside = WalkOutside.allCases[Int(turns.next() % UInt64(WalkOutside.allCases.count))]
-                cases.append(
-                    WalkCase(choices: fixed + [door, troubles[0], Int(turns.next() % 2)], factor: factor, outside: [outside]))
+                var turns = Repeatable(seed: UInt64(cases.count))
+                let trouble = troubles(setting).randomElement(using: &turns) ?? 0
+                let others = [WalkSpace.password, WalkSpace.campaign].map { Int.random(in: $0.choices.indices, using: &turns) }
+                let outside = WalkOutside.allCases.shuffled(using: &turns).prefix(1)
+                cases.append(WalkCase(choices: fixed + [door, trouble] + others, factor: factor, outside: Array(outside)))
             }
         }
     }

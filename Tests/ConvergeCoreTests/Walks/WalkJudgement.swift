@@ -77,6 +77,8 @@ extension SignInWalk {
             if !tables.isUnreachable { note(.live, "something could be reached", index) }
         case .challenge(_, _, .none), .bridge(_, .none), .directoryProof(_, .none):
             if !tables.demanded { note(.fair, "a proof without \"Not now\"", index) }
+        case .campaign(_, _, .none):
+            if !tables.demanded { note(.fair, "a campaign without \"Not now\"", index) }
         case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none):
             if !tables.demanded, !tables.areSkipsUsedUp { note(.fair, "a wizard without \"Not now\"", index) }
         default: break

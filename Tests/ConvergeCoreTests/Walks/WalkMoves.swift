@@ -124,7 +124,7 @@ extension SignInPage {
     /// Pages that register or confirm, or show in full what a person holds.
     var altersSecurityInfo: Bool {
         switch self {
-        case .moreInformation, .choose, .register, .recoveryCodes, .summary, .review: true
+        case .moreInformation, .choose, .register, .recoveryCodes, .summary, .review, .campaign: true
         default: false
         }
     }

@@ -241,7 +241,18 @@ enum WalkSpace {
     static let password = WalkDimension(
         name: "password", choices: [WalkChoice("stays") { _ in }, WalkChoice("must change") { $0.person.passwordMustChange = true }])
 
-    static let dimensions = [demand, allow, wants, holding, door, trouble, password]
+    static let campaign = WalkDimension(
+        name: "campaign",
+        choices: [
+            WalkChoice("none") { _ in },
+            WalkChoice("for apps") { $0.document.campaigns = [CampaignRule(name: "apps", register: .appCode)] },
+            WalkChoice("for apps, put off as often as allowed") {
+                $0.document.campaigns = [CampaignRule(name: "apps", register: .appCode, snoozesMax: 2)]
+                $0.person.campaignSnoozes = 2
+            },
+        ])
+
+    static let dimensions = [demand, allow, wants, holding, door, trouble, password, campaign]
 
     // MARK: how a value is made
 

@@ -11,7 +11,7 @@ enum WalkOutside: String, CaseIterable, Hashable {
 
 /// One thing that changed since the sign-in began. A world is what these, in their order, make of the setting.
 enum WalkMark: Hashable {
-    case graceStarted, skipped, reviewed, passwordChanged
+    case graceStarted, skipped, reviewed, campaignPutOff, passwordChanged
     /// Registered in this sign-in, by whoever sits at the keyboard.
     case registered(MethodKind, instead: CredentialID?)
     /// The directory's value, confirmed with a code that only its owner gets.
@@ -77,6 +77,9 @@ struct WalkWorld {
         case .graceStarted: person.graceStart = now
         case .skipped: person.resetSkips += 1
         case .reviewed: person.lastReviewAt = now
+        case .campaignPutOff:
+            person.campaignSnoozedAt = now
+            person.campaignSnoozes += 1
         case .passwordChanged: person.passwordMustChange = false
         case .registered(let kind, let instead):
             credentials.removeAll { $0.id == instead }

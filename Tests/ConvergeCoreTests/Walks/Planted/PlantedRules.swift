@@ -226,7 +226,7 @@ struct PlantedTable {
     /// Which of rows 10–13 would open now, proofs aside.
     var openInterrupt: OpenInterrupt? {
         guard policy.inRollOut else { return nil }
-        let missing = requirements
+        let missing = requirements, outcome = self.outcome
         let mfaMissing = missing.mfa && !outcome.mfaImpossible
         if mfaMissing, isDemanded || (facts.has(.wizardForcedOnBridge) && isBridge) { return .wizard(outcome.plan, .none) }  // 10
         guard !state.leftOut else { return nil }
@@ -330,6 +330,7 @@ enum PlantedMachine {
         case (.enrolled, .review):
             next.state.reviewOpen = true
             enrol(&next, facts)
+            next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
