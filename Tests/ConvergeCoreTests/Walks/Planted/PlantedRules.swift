@@ -328,7 +328,6 @@ enum PlantedMachine {
             enrol(&next, facts)
             next.state.wizard?.done.append(credential)
         case (.enrolled, .review):
-            next.state.reviewOpen = true
             enrol(&next, facts)
             next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
