@@ -169,7 +169,12 @@ extension Example {
             "profile-directory",
             ProfilePage(
                 displayName: "Ada Okafor", userName: "ada.okafor", canChangePassword: false, remembered: 2, forget: .post(Form("/x")),
-                signOutEverywhere: .link("/sign-out-everywhere")), person: ada),
+                signOutEverywhere: .link("/sign-out-everywhere"),
+                sessions: [
+                    ProfilePage.session(browser: "Firefox, Windows", network: "192.0.2.7", since: ago(.hours(2)), seen: now, end: nil),
+                    ProfilePage.session(
+                        browser: "", network: "2001:db8::/64", since: ago(.days(1)), seen: ago(.hours(20)), end: .post(Form("/x"))),
+                ]), person: ada),
         Example("activity", activityPage, person: ada),
         Example("activity-empty", ActivityPage(events: []), person: ada),
         Example("guide", GuidePage(), person: ada),
