@@ -15,6 +15,13 @@ final class TestServer: Sendable {
     let folder: String
     private let responder: any HTTPResponder<FrontContext>
 
+    /// Says only what should not happen: a line for each request would bury the results.
+    static let quiet: Logger = {
+        var log = Logger(label: "test")
+        log.logLevel = .error
+        return log
+    }()
+
     /// 23 November 2026, 09:00 in London.
     static let start = Moment(ms: 1_795_424_400_000)
 
@@ -26,7 +33,7 @@ final class TestServer: Sendable {
     init(
         folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil,
         configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
-        over: (any Database) -> any Database = { $0 }, log: Logger = Logger(label: "test")
+        over: (any Database) -> any Database = { $0 }, log: Logger = TestServer.quiet
     ) async throws {
         let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
