@@ -120,8 +120,9 @@ def test_a_number_may_be_typed_as_people_do(server, new_person, country, typed):
     assert server.message(ADA_PHONE)["to"] == "+447700900184"
 
 
-def test_a_choice_that_keeps_the_policies_satisfied(server, new_person):
-    ada = new_person(server)
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+def test_a_choice_that_keeps_the_policies_satisfied(server, new_person, javascript):
+    ada = new_person(server, javascript=javascript)
     sign_in(ada, "ada").press("Start")
     ada.press("Choose something else")
     ada.see_heading("What would you like to use for step 1?").picture("wizard-choose")

@@ -117,8 +117,9 @@ def lock_out(person, name: str) -> None:
     sign_in(person, name).see("Too many wrong passwords")
 
 
-def test_ben_knows_it_but_is_locked_out(server, new_person):
-    ben = new_person(server)
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+def test_ben_knows_it_but_is_locked_out(server, new_person, javascript):
+    ben = new_person(server, javascript=javascript)
     lock_out(ben, "ben")
     ben.picture("sign-in-locked")
     begin_reset(ben, "ben", "I know it, but I am locked out")
