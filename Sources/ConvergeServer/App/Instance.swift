@@ -54,7 +54,7 @@ public struct Instance: Sendable {
 extension PhoneParser {
     /// Reads a number as typed, as a method sees it.
     static func read(_ typed: String, region: String) -> Result<PhoneNumber, Refusal> {
-        switch parse(typed, region: region) {
+        switch parseForTexts(typed, region: region) {
         case .success(let parsed): .success(parsed.number)
         case .failure(let problem): .failure(Refusal(problem.refusal))
         }
@@ -68,6 +68,7 @@ extension PhoneProblem {
         case .empty: .phoneEmpty
         case .extension: .phoneExtension
         case .premium: .phonePremium
+        case .noTexts: .phoneNoTexts
         default: .phoneImpossible
         }
     }
