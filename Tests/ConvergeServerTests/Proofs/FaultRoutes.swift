@@ -23,31 +23,31 @@ enum FaultRoutes {
             "/reset-password", "reset reason", "reset gate", "reset contact", "reset answer", "reset unlock",
         ],
         "securityInfo": [
-            "/sign-in", "sign-in answer", "proof answer", "/security-info/add", "enrolment code", "/security-info/change", "enrolment phone",
-            "/security-info/default", "/security-info/delete/:id", "/password", "/not-me",
+            "/sign-in", "sign-in answer", "proof answer", "/security-info/add", "enrolment code", "/security-info/change",
+            "enrolment phone", "/security-info/default", "/security-info/delete/:id", "/password", "/not-me",
         ],
         "setUp": [
             "/setup", "/sign-in", "sign-in password",
         ],
         "wizardAside": [
-            "/sign-in", "sign-in start", "sign-in choices", "sign-in no-choice", "sign-in method", "sign-in phone", "sign-in change",
-            "sign-in stop",
+            "/sign-in", "sign-in start", "sign-in choices", "sign-in no-choice", "sign-in method", "sign-in phone",
+            "sign-in change", "sign-in stop",
         ],
         "campaign": [
             "/sign-in", "sign-in send", "sign-in answer", "sign-in postpone", "sign-in start", "sign-in choices", "sign-in method",
             "sign-in email", "sign-in code",
         ],
         "review": [
-            "/sign-in", "sign-in answer", "sign-in review", "sign-in review-change", "sign-in confirm-start", "sign-in confirm-cancel",
-            "sign-in confirm", "sign-in code",
+            "/sign-in", "sign-in answer", "sign-in review", "sign-in review-change", "sign-in confirm-start",
+            "sign-in confirm-cancel", "sign-in confirm", "sign-in code",
         ],
         "resetAside": [
             "/reset-password", "reset reason", "reset gate", "reset back", "reset contact", "reset again", "reset cannot",
         ],
         "securityInfoAside": [
-            "/sign-in", "sign-in review-change", "sign-in answer", "/security-info/confirm", "enrolment wrong", "enrolment phone", "enrolment change",
-            "enrolment again", "enrolment code", "/security-info/codes", "/security-info/codes/kept", "proof use", "proof send",
-            "proof answer", "/security-info/replace",
+            "/sign-in", "sign-in review-change", "sign-in answer", "/security-info/confirm", "enrolment wrong", "enrolment phone",
+            "enrolment change", "enrolment again", "enrolment code", "/security-info/codes", "/security-info/codes/kept",
+            "proof use", "proof send", "proof answer", "/security-info/replace",
         ],
         "contacts": [
             "/sign-in", "sign-in answer", "/security-info/confirm", "enrolment confirm", "enrolment code", "/security-info/add",

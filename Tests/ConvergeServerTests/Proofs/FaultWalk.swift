@@ -151,7 +151,9 @@ final class FaultWalk: @unchecked Sendable {
                     return
                 }
                 failures += 1
-                guard !(tab.page.status == 200 && statement.hasPrefix("UPDATE session SET seen_ms") || statement == "COMMIT") else { continue }
+                guard !(tab.page.status == 200 && statement.hasPrefix("UPDATE session SET seen_ms") || statement == "COMMIT") else {
+                    continue
+                }
                 expectFaultPage(tab, "\(path) failed at \(count): \(statement)", place)
             } catch is StoreError {
                 database.disarm()
