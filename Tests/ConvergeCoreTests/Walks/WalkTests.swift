@@ -7,6 +7,8 @@ import Testing
 struct WalkTally: Sendable {
     var cases = 0
     var states = 0
+    /// States of the case that has most.
+    var largest = 0
     var decisions = 0
     var byPassword = 0
     /// States by the value of each dimension, by page, and by what happened outside.
@@ -19,6 +21,7 @@ struct WalkTally: Sendable {
     mutating func add(_ walk: SignInWalk, _ one: WalkCase) {
         cases += 1
         states += walk.nodes.count
+        largest = max(largest, walk.nodes.count)
         decisions += walk.decisions
         byPassword += walk.byPassword
         for (dimension, choice) in one.choices.enumerated() { choices[dimension][choice] += walk.nodes.count }
@@ -31,6 +34,7 @@ struct WalkTally: Sendable {
     mutating func add(_ other: WalkTally) {
         cases += other.cases
         states += other.states
+        largest = max(largest, other.largest)
         decisions += other.decisions
         byPassword += other.byPassword
         for (dimension, counts) in other.choices.enumerated() {
@@ -50,7 +54,8 @@ struct WalkTally: Sendable {
         let others = [("first factor", factors), ("page", pages), ("changed on the way", outside)].map { name, counts in
             (name, counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         }
-        return ["sign-in: \(cases) cases, \(states) states, \(byPassword) of them within reach of the password alone"]
+        let most = "at most \(largest) of one case, \(byPassword) within reach of the password alone"
+        return ["sign-in: \(cases) cases, \(states) states, \(most)"]
             + (dimensions + others).map { name, counts in "\(name): " + counts.map { "\($0) \($1)" }.joined(separator: " · ") }
     }
 }
