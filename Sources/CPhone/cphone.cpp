@@ -35,6 +35,14 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->region, formatted);
         util.Format(number, PhoneNumberUtil::E164, &formatted);
         copy(out->e164, formatted);
+        // Zeros that lead a number where none can ("00 007…" in a country with a trunk prefix) would read back as another number, and one
+        // telephone would pass for two.
+        if (number.italian_leading_zero()) {
+            PhoneNumber again;
+            std::string second;
+            if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
+            if (second != formatted) out->possible = 0;
+        }
         util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
         copy(out->international, formatted);
         util.Format(number, PhoneNumberUtil::NATIONAL, &formatted);

@@ -58,7 +58,7 @@ public struct Instance: Sendable, CustomStringConvertible {
 extension PhoneParser {
     /// Reads a number as typed, as a method sees it.
     static func read(_ typed: String, region: String) -> Result<PhoneNumber, Refusal> {
-        switch parse(typed, region: region) {
+        switch parseForTexts(typed, region: region) {
         case .success(let parsed): .success(parsed.number)
         case .failure(let problem): .failure(Refusal(problem.refusal))
         }
@@ -72,6 +72,7 @@ extension PhoneProblem {
         case .empty: .phoneEmpty
         case .extension: .phoneExtension
         case .premium: .phonePremium
+        case .noTexts: .phoneNoTexts
         default: .phoneImpossible
         }
     }
