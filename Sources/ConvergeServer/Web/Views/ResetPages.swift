@@ -2,7 +2,7 @@ import ConvergeCore
 
 /// "Which account is yours?" The same for every name.
 struct ResetFindPage: Page {
-    static let template = "wizard/field"
+    static let template = "part/fields"
     var form = Form("/reset-password")
     var name = ""
     var errors: [FieldError] = []
@@ -86,7 +86,7 @@ struct ResetChoosePage: Page {
 
 /// The person types the full number or address; what is on the account stays unsaid.
 struct ResetContactPage: Page {
-    static let template = "reset/contact"
+    static let template = "part/fields"
 
     /// What is typed.
     enum Contact: Sendable {
@@ -202,7 +202,7 @@ struct ResetOutOfTriesPage: Page {
 
 /// All proofs were right: one press opens the account, the password stays.
 struct UnlockPage: Page {
-    static let template = "sign-in/button"
+    static let template = "part/fields"
     var form: Form
     /// Chooses a new password after all.
     var newPassword: Target?
