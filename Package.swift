@@ -31,7 +31,7 @@ let package = Package(
         .systemLibrary(name: "CZxcvbn", providers: [.apt(["libzxcvbn-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // The kernel's word on the clock, which the tool chain does not import.
-        .systemLibrary(name: "CClock"),
+        .target(name: "CClock"),
         // A C++ shim with a C header: Swift never sees C++.
         .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber"), .linkedLibrary("protobuf")]),
         .target(

@@ -74,7 +74,7 @@ public struct World: Sendable {
 
     /// Whether the kernel's clock follows a time server; nil where it does not tell.
     static var isClockSynchronised: Bool? {
-        let answer = app_clock_is_synchronised()
+        let answer = cclock_is_synchronised()
         return answer < 0 ? nil : answer == 1
     }
 
