@@ -65,7 +65,12 @@ struct ResetChoosePage: Page {
         return Frame(
             heading: Message("reset.choose.heading"), title: gates == 1 ? nil : Message("reset.choose.title", ["gate": .number(gate)]),
             lead: lead, progress: .reset(2), notice: notice, errors: errors,
-            ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
+            ways: [Way(cannotWords, cannot)])
+    }
+
+    /// How many of those that are offered would still be needed.
+    private var cannotWords: Message {
+        choices.count == 1 ? Message("reset.choose.cannot-this") : Message("reset.choose.cannot", ["gates": .number(gates - gate + 1)])
     }
 
     func body(_ say: Speaker) -> Slots {
