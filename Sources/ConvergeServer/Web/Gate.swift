@@ -100,7 +100,9 @@ struct Gate: Sendable {
         let fromElsewhere = site.map { $0 != "same-origin" && $0 != "none" } ?? (origin.map { $0 != config.publicURL } ?? false)
         let token = Array(arrival.form["csrf"].utf8)
         guard !fromElsewhere, equalInConstantTime(token, Array(arrival.csrf.utf8)) else {
-            return .page(ExpiredPage(kind: .form, start: "/"), status: 403)
+            // A browser that we know and a form of ours: it was opened under the session before this one.
+            let isOlder = !fromElsewhere && !arrival.isNewBrowser
+            return .page(ExpiredPage(kind: isOlder ? .older : .form, start: "/"), status: 403)
         }
         if arrival.form.tooLong != nil { return .page(TooLargePage(again: arrival.path), status: 413) }
         return nil
