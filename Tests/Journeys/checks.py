@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +11,10 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 
 PAGE_CHECK = (Path(__file__).parent / "page-check.js").read_text()
+KEYBOARD_CHECK = (Path(__file__).parent / "keyboard-check.js").read_text()
 NARROW = {"width": 360, "height": 740}
+#: A window of 1280 px at 200 %.
+ZOOMED = {"width": 640, "height": 450}
 
 #: Templates that axe has looked at in this run: a page is looked at once, however many stories pass through it.
 _looked_at: set[tuple] = set()
@@ -31,6 +35,35 @@ def accessibility_faults(page) -> list[str]:
             html = re.sub(r"\s+", " ", node["html"])[:160]
             faults.append(f"axe {violation['id']} ({violation['impact']}): {violation['help']}: {html}")
     return faults
+
+
+def keyboard_faults(page) -> list[str]:
+    """Walks through the page with the Tab key, from the top to the end, and leaves it as it was."""
+    walk = page.evaluate_handle(KEYBOARD_CHECK)
+    begun = walk.evaluate("walk => walk.begin()")
+    faults = begun["faults"]
+    for _ in range(begun["count"] + 10):  # the parts of a date are stops of their own
+        page.keyboard.press("Tab")
+        found = walk.evaluate("walk => walk.step()")
+        if found is None:
+            break
+        faults += found
+    else:
+        faults.append("the Tab key does not get to the end of the page")
+    return faults + walk.evaluate("walk => walk.end()")
+
+
+@contextlib.contextmanager
+def text_twice_as_large(page):
+    """As somebody sees it who has set their browser to letters of 32 px, without making the rest larger."""
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    try:
+        session.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
+        yield
+    finally:
+        session.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
+        session.detach()
 
 
 def is_dark(page) -> bool:
@@ -137,10 +170,33 @@ class Watch:
         faults += [f"layout at {self.page.viewport_size['width']} px: {fault}" for fault in layout_faults(self.page)]
         if axe and (which := (*template(self.page), is_dark(self.page), self.javascript)) not in _looked_at:
             _looked_at.add(which)
-            with at(self.page, NARROW):
-                faults += [f"layout at 360 px: {fault}" for fault in layout_faults(self.page) if fault not in "\n".join(faults)]
-                with contextlib.nullcontext(self.page) if self.javascript else twin(self.page) as page:
-                    faults += accessibility_faults(page)
+            faults += self._closer_look(faults)
         faults = [fault for fault in faults if not any(word in fault for word in self.expected)]
         if faults:
             raise PageFault(f"{len(faults)} faults on {self.page.url}\n  " + "\n  ".join(faults))
+
+    def _closer_look(self, known: list[str]) -> list[str]:
+        """What is looked at once for each template: other sizes, the keyboard, and what axe finds on a phone."""
+        thorough = bool(os.environ.get("CONVERGE_EVERY_WIDTH"))
+        found: list[str] = []
+
+        def layout(where: str) -> None:
+            before = "\n".join(known + found)
+            found.extend(f"layout {where}: {fault}" for fault in layout_faults(self.page) if fault not in before)
+
+        if self.javascript:
+            found.extend(f"keyboard: {fault}" for fault in keyboard_faults(self.page))
+        with text_twice_as_large(self.page):
+            layout("with letters twice as large")
+        with at(self.page, ZOOMED):
+            layout("at 200 %")
+        with at(self.page, NARROW):
+            layout("at 360 px")
+            if thorough:
+                if self.javascript:
+                    found.extend(f"keyboard at 360 px: {fault}" for fault in keyboard_faults(self.page))
+                with text_twice_as_large(self.page):
+                    layout("at 360 px with letters twice as large")
+            with contextlib.nullcontext(self.page) if self.javascript else twin(self.page) as page:
+                found.extend(accessibility_faults(page))
+        return found

@@ -83,8 +83,47 @@ class Person:
         return self._go(self._one("link", name, within))
 
     def press_enter(self) -> Person:
-        self._steps.after(lambda: self.page.keyboard.press("Enter"))
+        return self.press_key("Enter")
+
+    # --- with the keyboard alone
+
+    def press_key(self, key: str, leads_on: bool = True) -> Person:
+        """Presses a key where the focus is; one that `leads_on` sends a form or follows a link."""
+        if leads_on:
+            self._steps.after(lambda: self.page.keyboard.press(key))
+        else:
+            self.page.keyboard.press(key)
         return self._arrived()
+
+    def tab_to(self, name: str, back: bool = False) -> Person:
+        """Presses Tab (with Shift: `back`) until the focus is on what has these words."""
+        passed = []
+        for _ in range(80):
+            self.page.keyboard.press("Shift+Tab" if back else "Tab")
+            passed.append(self.focused())
+            if name in passed[-1]:
+                return self
+            if not passed[-1]:
+                break
+        raise AssertionError(f"the Tab key does not get to “{name}” on {self.path}, “{self.heading()}”; it passes {passed}")
+
+    def type(self, text: str) -> Person:
+        """Types where the focus is."""
+        if self.secrets:
+            self.secrets.typed(self.page.evaluate("document.activeElement.name || ''"), text)
+        self.page.keyboard.type(text)
+        return self
+
+    def focused(self) -> str:
+        """The words of what has the focus; empty when nothing has it."""
+        return self.page.evaluate(
+            r"""() => {
+                const element = document.activeElement;
+                if (!element || element === document.body) return "";
+                const words = element.labels?.length ? [...element.labels].map((label) => label.textContent).join(" ") : element.textContent;
+                return (words || element.getAttribute("aria-label") || element.tagName).trim().replace(/\s+/g, " ");
+            }"""
+        )
 
     def back(self) -> Person:
         self.page.go_back()

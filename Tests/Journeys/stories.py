@@ -38,7 +38,7 @@ TEXT_CODE = "Enter the code we texted you"
 def sign_in(person, name: str, password: str | None = None):
     if "/sign-in" not in person.page.url:
         person.goto("/sign-in")
-    person.fill("Work e-mail or user name", name)
+    person.fill("Work email or user name", name)
     person.fill("Password", password or PASSWORDS[name])
     return person.press("Sign in")
 
@@ -100,8 +100,8 @@ def register_phone(person, server, typed: str = "07700 900184", e164: str = ADA_
 
 
 def register_email(person, server, address: str = ADA_MAIL) -> None:
-    person.see_heading("Add an e-mail address")
-    person.fill("E-mail address", address)
+    person.see_heading("Add an email address")
+    person.fill("Email address", address)
     person.press("Send the code")
     person.fill("8-digit code", server.mailbox.latest_code(address))
     person.press("Continue")
@@ -147,7 +147,7 @@ def row(person, title: str):
 
 def begin_reset(person, name: str, trouble: str = "I forgot my password"):
     person.goto("/sign-in").follow("Can’t access your account?")
-    person.fill("Work e-mail or user name", name).press("Continue")
+    person.fill("Work email or user name", name).press("Continue")
     return person.press(trouble)
 
 
@@ -163,7 +163,7 @@ def prove_by_text(person, server, number: str, typed: str | None = None):
 
 def prove_by_mail(person, server, address: str):
     """The second proof: the page knows the address by now."""
-    person.choose("E-mail a code to me").press("Continue")
+    person.choose("Email a code to me").press("Continue")
     person.fill("8-digit code", server.mailbox.latest_code(address))
     return person.press("Continue")
 

@@ -104,7 +104,7 @@ def test_a_name_that_does_not_exist_is_answered_as_any_other(server, new_person)
         person = new_person(server)
         sign_in(person, name, "not the password")
         pages.append(person.text())
-        assert person.page.get_by_label("Work e-mail or user name").input_value() == name, "what was typed is kept"
+        assert person.page.get_by_label("Work email or user name").input_value() == name, "what was typed is kept"
     assert pages[0] == pages[1]
 
 
@@ -112,7 +112,7 @@ def test_more_than_anybody_types(server, new_person):
     ben = new_person(server)
     ben.goto("/sign-in")
     ben.page.get_by_label("Password").evaluate("e => e.removeAttribute('maxlength')")
-    ben.fill("Work e-mail or user name", "ben").fill("Password", "a" * 5000).press("Sign in")
+    ben.fill("Work email or user name", "ben").fill("Password", "a" * 5000).press("Sign in")
     ben.see_heading("That is more than we can take").picture("too-large")
     assert ben.status == 413
     form = Form.on(ben.goto("/sign-in"), "Sign in").filled(name="ben", password="a" * 1_000_000)
@@ -189,7 +189,7 @@ def test_two_tabs_delete_the_last_two_methods_at_once(server, new_person):
     ben.goto("/security-info")
     answer_text(ben, server, BEN_PHONE)
     forms = []
-    for title in ("Mobile phone", "E-mail"):
+    for title in ("Mobile phone", "Email"):
         ben.goto("/security-info").follow(f"Delete {title}")
         forms.append(Form.on(ben, "Delete"))
     answers = at_once(forms)

@@ -17,7 +17,7 @@ USAGE = 64
 
 def sign_in_with_pass(person, name: str, code: str):
     person.goto("/sign-in").follow("Sign in with an access pass")
-    return person.fill("Work e-mail or user name", name).fill("Access pass", code).press("Sign in")
+    return person.fill("Work email or user name", name).fill("Access pass", code).press("Sign in")
 
 
 def run(server, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:

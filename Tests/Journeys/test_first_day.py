@@ -23,7 +23,7 @@ from stories import (
 )
 
 #: How the page names what a plan asks for.
-ASKED = {"totpApp": "An authenticator app", "mobilePhone": "Your mobile phone", "email": "An e-mail address"}
+ASKED = {"totpApp": "An authenticator app", "mobilePhone": "Your mobile phone", "email": "An email address"}
 
 
 def planned(server, name: str) -> list[str]:
@@ -128,10 +128,10 @@ def test_a_choice_that_keeps_the_policies_satisfied(server, new_person, javascri
     ada.see_heading("What would you like to use for step 1?").picture("wizard-choose")
     assert not ada.has("button", "Mobile phone"), "the phone is in the plan already"
     ada.press("Back").see("Step 1 of 2").see_heading("Connect an authenticator app")
-    ada.press("Choose something else").press("E-mail")
-    # An e-mail address cannot sign her in, so the phone comes first now.
+    ada.press("Choose something else").press("Email")
+    # An email address cannot sign her in, so the phone comes first now.
     ada.see("Step 1 of 2").see_heading("Add your mobile phone")
-    assert steps(ada) == ["Mobile phone", "E-mail"]
+    assert steps(ada) == ["Mobile phone", "Email"]
     register_phone(ada, server)
     ada.see("Step 2 of 2")
     register_email(ada, server)
@@ -145,7 +145,7 @@ def test_the_link_is_hidden_where_there_is_no_choice(server, new_person):
     change_policy(server, (SIGN_IN_ALLOWS, "allow: [appCode]\n"), (RESET_ALLOWS, "allow: [appCode, emailCode]\n"))
     ada = new_person(server)
     sign_in(ada, "ada")
-    assert asked_for(ada) == [ASKED[kind] for kind in planned(server, "ada")] == ["An authenticator app", "An e-mail address"]
+    assert asked_for(ada) == [ASKED[kind] for kind in planned(server, "ada")] == ["An authenticator app", "An email address"]
     ada.press("Start").see("Step 1 of 2")
     assert not ada.has("button", "Choose something else")
 

@@ -52,10 +52,10 @@ def test_ben_forgets_his_password(server, new_person, javascript):
 
     ben.goto("/sign-in").picture("sign-in").follow("Can’t access your account?")
     ben.see_heading("Let’s get you back in").picture("reset-find")
-    ben.fill("Work e-mail or user name", "ben").press("Continue").see_heading("What is the trouble?").picture("reset-reason")
+    ben.fill("Work email or user name", "ben").press("Continue").see_heading("What is the trouble?").picture("reset-reason")
     ben.press("I forgot my password")
     # What the policy offers, the same for every name; nothing of Ben's.
-    offered = ["Code from my authenticator app", "Text a code to my phone", "E-mail a code to me"]
+    offered = ["Code from my authenticator app", "Text a code to my phone", "Email a code to me"]
     assert ben.page.locator("label.choice b").all_inner_texts() == offered
     ben.see_no("31", BEN_MAIL).picture("reset-choose")
     prove_by_text(ben, server, BEN_PHONE, "07700 900131")
@@ -150,8 +150,8 @@ def test_at_the_unlock_he_chooses_a_new_one_after_all(server, new_person):
 
 
 def prove_by_mail_first(person, server) -> None:
-    person.choose("E-mail a code to me").press("Continue")
-    person.fill("E-mail address", BEN_MAIL.upper()).press("Send the code").see("a code is on its way")
+    person.choose("Email a code to me").press("Continue")
+    person.fill("Email address", BEN_MAIL.upper()).press("Send the code").see("a code is on its way")
     person.fill("8-digit code", server.mailbox.latest_code(BEN_MAIL)).press("Continue")
 
 
@@ -163,7 +163,7 @@ def prove_by_text_second(person, server) -> None:
 def test_without_unlocking_nobody_is_asked_for_the_trouble(server, new_person):
     change_policy(server, ("unlockWithoutReset: true", "unlockWithoutReset: false"))
     ben = new_person(server)
-    ben.goto("/reset-password").fill("Work e-mail or user name", "ben").press("Continue")
+    ben.goto("/reset-password").fill("Work email or user name", "ben").press("Continue")
     ben.see_heading("How would you like to prove it’s you?")
 
 
@@ -189,7 +189,7 @@ def test_fifteen_minutes_for_the_whole(server, new_person):
     begin_reset(ben, "ben")
     prove_by_text(ben, server, BEN_PHONE)
     server.advance(minutes=15, milliseconds=1)
-    ben.choose("E-mail a code to me").press("Continue")
+    ben.choose("Email a code to me").press("Continue")
     ben.see_heading("That took a little too long").picture("expired")
     ben.follow("Begin again").see_heading("Let’s get you back in")
     assert server.mailbox.to(BEN_MAIL) == []

@@ -16,7 +16,7 @@ import checks
 import oath
 import pictures
 import server
-from checks import PageFault, accessibility_faults, layout_faults
+from checks import PageFault, accessibility_faults, keyboard_faults, layout_faults, text_twice_as_large
 from mailserver import Mailbox
 from server import News, Server, code_in
 from textgateway import TextGateway
@@ -28,7 +28,7 @@ POLICY = "default-src 'self'; script-src 'self'; style-src 'self'"
 GOOD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A good page</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/look.css"><link rel="icon" href="/look.css"></head>
 <body><main><h1>A good page</h1>{0}</main></body></html>"""
-STYLE = "body { font: 16px sans-serif } .button, .input { min-height: 44px; min-width: 44px } .sr { position: absolute; left: 9999px }"
+STYLE = "body { font: 16px sans-serif } .large { font-size: 1rem } .bare { outline: none } .button, .input { min-height: 44px; min-width: 44px } .sr { position: absolute; left: 9999px }"
 
 
 class Clock:
@@ -396,6 +396,61 @@ def test_planted_weak_contrast_is_found(page):
     assert any("color-contrast" in fault for fault in accessibility_faults(page))
 
 
+def test_the_keyboard_walks_through_a_good_page(page):
+    page.set_content(
+        GOOD.format(
+            """<p><a class="button" href="#a">One</a></p><details><summary>More</summary><a href="#b">Inside</a></details>
+            <p><label>On <input type="date" name="on"></label></p>
+            <fieldset><legend>Which</legend><label><input type="radio" name="r"> A</label><label><input type="radio" name="r" checked> B</label></fieldset>
+            <p><input aria-label="Two" id="two"> <button disabled>Three</button></p>"""
+        )
+    )
+    page.locator("#two").focus()
+    assert keyboard_faults(page) == []
+    assert page.evaluate("document.activeElement.id") == "two", "the focus is back where it was"
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        ('<a href="#a" tabindex="3">One</a>', 'takes the Tab key out of order: <a> "One"'),
+        ('<a href="#a" class="bare">One</a>', 'the focus does not show: <a> "One"'),
+        ('<a href="#a" class="behind">One</a><p class="before">Before</p>', 'has the focus where nobody sees it: <a> "One"'),
+        ('<button class="trap">One</button><a href="#b">Two</a>', 'holds the Tab key: <button> "One"'),
+        ('<button class="trap">One</button><a href="#b">Two</a>', 'not reached with the Tab key: <a> "Two"'),
+    ],
+)
+def test_planted_keyboard_faults_are_found(page, planted, found):
+    page.set_content(GOOD.format(planted))
+    page.evaluate(
+        """() => {
+            const style = new CSSStyleSheet();
+            style.replaceSync(`.bare { outline: none } .behind { position: absolute; top: 0; left: 0; width: 9em }
+                .before { position: absolute; margin: 0; top: 0; left: 0; width: 12em; background: #fff }`);
+            document.adoptedStyleSheets = [style];
+            for (const e of document.querySelectorAll('.trap')) e.addEventListener('keydown', (event) => event.preventDefault());
+        }"""
+    )
+    assert any(fault.startswith(found) for fault in keyboard_faults(page)), keyboard_faults(page)
+
+
+def test_a_header_needs_a_way_past_it(page):
+    page.set_content(GOOD.format("").replace("<body>", '<body><header><a href="/">Home</a></header>'))
+    assert 'the first stop is no way past the header: <a> "Home"' in keyboard_faults(page)
+    page.set_content(GOOD.format("").replace("<body>", '<body><a href="#main">Skip</a><header><a href="/">Home</a></header>'))
+    assert keyboard_faults(page) == []
+
+
+def test_letters_can_be_twice_as_large(page):
+    page.set_content(GOOD.format('<p id="p">x</p>'))
+    size = "getComputedStyle(document.querySelector('#p')).fontSize"
+    with text_twice_as_large(page):
+        assert page.evaluate(size) == "32px"
+        # 360 px are a little more than eleven letters now, for the breakpoints of the stylesheet too.
+        assert page.evaluate("matchMedia('(min-width: 11rem)').matches") and not page.evaluate("matchMedia('(min-width: 12rem)').matches")
+    assert page.evaluate(size) == "16px"
+
+
 # --- a person's steps, and what is looked at after each
 
 def test_a_good_visit_passes_under_the_policy_of_the_server(site):
@@ -425,6 +480,19 @@ def test_a_visit_finds_a_missing_picture(site):
 
 def test_a_visit_finds_a_missing_label_at_360_px(site):
     assert "axe label" in site.faults('<input class="input" type="text">')
+
+
+def test_a_visit_finds_what_only_200_percent_shows(site):
+    assert "layout at 200 %: the page scrolls sideways" in site.faults("<pre>" + "0123456789 " * 8 + "</pre>")
+
+
+def test_a_visit_finds_what_only_large_letters_show(site):
+    faults = site.faults('<table class="large"><tr>' + "<td>0123456789</td>" * 9 + "</tr></table>")
+    assert "layout with letters twice as large: the page scrolls sideways" in faults and "layout at 1280 px" not in faults
+
+
+def test_a_visit_finds_a_focus_that_does_not_show(site):
+    assert 'keyboard: the focus does not show: <button> "Bare"' in site.faults('<button class="button bare">Bare</button>')
 
 
 def test_a_visit_finds_what_only_a_phone_shows(site):

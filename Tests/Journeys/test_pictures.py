@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from stories import whole_wizard
+from stories import sign_in, whole_wizard
 
 
-def test_security_info_after_the_first_day(server, new_person):
+def test_what_is_asked_on_the_first_day_and_what_is_there_after_it(server, new_person):
     ada = new_person(server)
+    sign_in(ada, "ada").see_heading("Add two ways to prove it’s you").picture("more-information")
+    ada.goto("/sign-in")
     whole_wizard(ada, server)
     ada.goto("/security-info").see_heading("Security info").picture("security-info")

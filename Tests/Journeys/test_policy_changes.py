@@ -59,7 +59,7 @@ def reaches_only_a_challenge(server, new_person) -> None:
 def test_his_default_is_the_text_as_he_proved_it(server, new_person):
     ben = new_person(server)
     sign_in(ben, "ben").see_heading(TEXT_CODE).see("ending in 31")
-    assert not ben.has("button", "E-mail a code to me"), "a mailbox does not sign in"
+    assert not ben.has("button", "Email a code to me"), "a mailbox does not sign in"
     reaches_only_a_challenge(server, new_person)
 
 
@@ -107,14 +107,14 @@ def test_without_the_bridge_a_dead_end_has_a_name_and_a_pass_leads_on(server, ne
     ben = new_person(server)
     made = server.cli("user", "pass", "ben", "--json").json["pass"]
     ben.goto("/sign-in").follow("Sign in with an access pass").picture("access-pass")
-    ben.fill("Work e-mail or user name", "ben").fill("Access pass", made.lower().replace("-", " ")).press("Sign in")
+    ben.fill("Work email or user name", "ben").fill("Access pass", made.lower().replace("-", " ")).press("Sign in")
     ben.press("Start")
     register_app(ben, server)
     keep_codes(ben)
     ben.press("Done")
     assert ben.path == "/"
     again = new_person(server)
-    again.goto("/sign-in/pass").fill("Work e-mail or user name", "ben").fill("Access pass", made).press("Sign in")
+    again.goto("/sign-in/pass").fill("Work email or user name", "ben").fill("Access pass", made).press("Sign in")
     again.see("We could not sign you in")
 
 

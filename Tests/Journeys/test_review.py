@@ -30,7 +30,7 @@ def counts_for(server, method: str) -> list[str]:
 
 def test_looks_good(server, new_person):
     cara, app = to_the_review(server, new_person)
-    assert "Default" in row(cara, "Authenticator app").inner_text() and CARA_MAIL in row(cara, "E-mail").inner_text()
+    assert "Default" in row(cara, "Authenticator app").inner_text() and CARA_MAIL in row(cara, "Email").inner_text()
     number = row(cara, "Mobile phone").inner_text()
     assert "Not confirmed" in number and "+44 7700 900152" in number
     cara.picture("review").press("Looks good")
@@ -77,8 +77,8 @@ def test_the_number_of_the_directory_is_confirmed(server, new_person):
 def test_she_changes_something(server, new_person):
     cara, _ = to_the_review(server, new_person)
     cara.press("Change something").see_heading("Security info")
-    cara.press("Change E-mail").see_heading("Change your e-mail address").picture("change-email")
-    cara.fill("E-mail address", "cara@lind.example").press("Send the code")
+    cara.press("Change Email").see_heading("Change your email address").picture("change-email")
+    cara.fill("Email address", "cara@lind.example").press("Send the code")
     cara.fill("8-digit code", server.mailbox.latest_code("cara@lind.example")).press("Continue")
     cara.see("From now on we use the new one", "cara@lind.example")
     assert "/not-me/" not in server.mailbox.latest(CARA_MAIL).text, "the old mailbox is told, without the link"

@@ -29,7 +29,7 @@ def test_the_page_says_of_each_method_what_it_is(server, new_person):
     ben.goto("/setupsecurityinfo")
     assert ben.path == "/security-info"
     ben.see_heading("Security info").see("When you sign in, we first ask for", "A text to your mobile phone")
-    phone, mail = row(ben, "Mobile phone, by text").inner_text(), row(ben, "E-mail").inner_text()
+    phone, mail = row(ben, "Mobile phone, by text").inner_text(), row(ben, "Email").inner_text()
     assert "Default" in phone and "+44 7700 900131" in phone and "For sign-in and password reset" in phone
     assert "Added by you on" in phone and "Last used today at" in phone
     assert BEN_MAIL in mail and "For password reset only" in mail and "Never used." in mail
@@ -113,7 +113,7 @@ def test_the_last_that_is_wanted_is_replaced_and_not_lost(server, new_person):
     # With the app in its place the same page asks again, and this time it can go.
     ben.see_heading("Delete your mobile phone?")
     ben.press("Delete").see("We deleted your mobile phone.")
-    assert [title.split("\n")[0] for title in ben.page.locator("li.row h3").all_inner_texts()] == ["E-mail", "Authenticator app"]
+    assert [title.split("\n")[0] for title in ben.page.locator("li.row h3").all_inner_texts()] == ["Email", "Authenticator app"]
 
 
 def test_a_fresh_proof_opens_it_and_an_old_one_does_not(server, new_person):
@@ -144,10 +144,10 @@ def test_a_visit_never_shows_the_wizard_and_the_wizard_never_this_page(server, n
     assert ada.path == "/security-info"
     ada.see_heading("Security info").see("To choose a new password yourself you need one more method.")
     assert not ada.has("button", "Start")
-    ada.follow("Add a method").press("E-mail")
+    ada.follow("Add a method").press("Email")
     assert "Step" not in ada.text()
     register_email(ada, server)
-    ada.see("Your e-mail address is added.").see_no("you need one more method")
+    ada.see("Your email address is added.").see_no("you need one more method")
 
 
 def test_new_recovery_codes(server, new_person):

@@ -100,11 +100,14 @@ enum NoticeEvent: Sendable, Hashable {
         }
     }
 
-    var closing: Message {
-        switch self {
-        case .passwordResetByAdministrator, .accessPassMade, .wiped: Message("mail.password.unrequested")
-        case .resetStopped: Message("mail.reset-failed.closing")
-        default: Message("mail.changed.closing")
+    /// What to do about it. Where there is no link to say "this wasn't me", there is the helpdesk.
+    func closing(hasLink: Bool) -> [Message] {
+        let helpdesk = Message("mail.gone.closing")
+        return switch self {
+        case .passwordResetByAdministrator, .accessPassMade, .wiped:
+            [Message(hasLink ? "mail.password.unrequested" : "mail.gone.unrequested")]
+        case .resetStopped: [Message("mail.reset-failed.closing")] + (hasLink ? [] : [helpdesk])
+        default: [Message("mail.changed.closing")] + (hasLink ? [] : [helpdesk])
         }
     }
 }

@@ -71,6 +71,13 @@ public enum PhoneParser {
         parse(typed, region: region).flatMap { $0.takesTexts ? .success($0) : .failure(.noTexts) }
     }
 
+    /// The usual form of a number that was read before, with spaces. Reading it again would take ten times as long.
+    static func international(_ e164: String) -> String? {
+        var text = [CChar](repeating: 0, count: 40)
+        guard cphone_international(e164, &text) == 0 else { return nil }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// C arrays arrive as tuples.
     private static func string<Tuple>(_ tuple: Tuple) -> String {
         withUnsafeBytes(of: tuple) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

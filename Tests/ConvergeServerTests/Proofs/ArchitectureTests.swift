@@ -93,7 +93,9 @@ extension ArchitectureRule {
         .imports(["CSodium"], onlyIn: ["Passwords/PasswordHasher.swift"]), .imports(["CQREncode"], onlyIn: ["Web/QRCode.swift"]),
         .imports(["CZxcvbn"], onlyIn: ["Passwords/Strength.swift"]), .imports(["CCurl"], onlyIn: ["Delivery/Curl.swift"]),
         .imports(["CPhone"], onlyIn: ["Directory/PhoneParser.swift"]),
-        .imports(["Hummingbird", "NIOCore"], onlyIn: ["Web/Front.swift", "Web/Gate.swift", "App/Server.swift"]),
+        .imports(
+            ["Hummingbird", "HummingbirdCore", "NIOCore"],
+            onlyIn: ["Web/Front.swift", "Web/ConnectionThread.swift", "Web/Gate.swift", "App/Server.swift"]),
         .imports(["Yams"], onlyIn: ["App/ConfigReader.swift", "Administration/PolicyFile.swift", "Administration/PolicyReader.swift"]),
     ]
 

@@ -129,7 +129,7 @@ struct ResetStoryTests {
         try await browser.submit("/contact", ResetStory.typedNumber)
         try await browser.submit("/answer", ["code": server.latestCode(to: ResetStory.number)])
         #expect(browser.page.heading == "This is not enough to be sure it’s you")
-        #expect(browser.page.says("E-mail") && browser.page.says("tomorrow"), "named, with the time from which it can be used")
+        #expect(browser.page.says("Email") && browser.page.says("tomorrow"), "named, with the time from which it can be used")
         try await browser.open(browser.page.path)
         let stops = try await server.audit(of: ben).filter { $0.caseCode != nil }
         #expect(stops.count == 1)

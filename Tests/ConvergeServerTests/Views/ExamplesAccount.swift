@@ -69,6 +69,13 @@ extension Example {
         Example(
             "security-info-empty", SecurityInfoPage(rows: [], add: .link("/security-info/add"), notice: .deleted("totpApp")), person: ada),
         Example(
+            "security-info-still-wanting",
+            SecurityInfoPage(
+                rows: [emailRow], add: .link("/security-info/add"),
+                notice: Notice(
+                    kind: .saved, message: Message("saved.added.email"), detail: Message("security.wanting.reset", ["count": .number(1)]))),
+            person: ada),
+        Example(
             "add-method",
             AddMethodPage(
                 choices: Choices([
@@ -142,6 +149,12 @@ extension Example {
                 actions: [SecurityInfoPage.confirmAction(.link("/security-info/c6/confirm"))], isOff: true),
         ],
         defaultMethod: .asked("appCode"), changeDefault: .link("/security-info/default"), add: .link("/security-info/add"),
+        spares: [
+            .init(
+                lost: Message("security.spare.phone"), answer: Message("security.spare.phone-bad"), isGood: false,
+                fix: .link("/security-info/recovery-codes")),
+            .init(lost: Message("security.spare.password"), answer: Message("security.spare.password-good"), isGood: true),
+        ],
         recoveryCodesLeft: 8, newRecoveryCodes: .link("/security-info/recovery-codes"),
         signOutEverywhere: .link("/security-info/sign-out-everywhere"), notice: .added("mobilePhone"))
 
@@ -195,6 +208,9 @@ extension Example {
                 icon: "danger", title: .event("sign-in-refused"), detail: "Chrome on Windows, Porto", at: ago(.hours(15)),
                 notMe: "/activity/a1/not-me"),
             .init(
+                icon: "laptop", title: .event("signed-in"), detail: "Firefox on Linux, Leeds", at: ago(.hours(16)),
+                notMe: "/activity/a3/not-me"),
+            .init(
                 icon: "shield", title: .event("default", method: "totpApp"), detail: "Firefox on Linux, Leeds", at: ago(.days(11)),
                 more: .asked("appCode"), notMe: "/activity/a2/not-me"),
         ], earlier: "/activity?before=a2")
@@ -204,6 +220,7 @@ extension Example {
         Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
         Example("expired", ExpiredPage(start: "/sign-in")), Example("expired-elsewhere", ExpiredPage(kind: .elsewhere, start: "/sign-in")),
         Example("expired-form", ExpiredPage(kind: .form, start: "/sign-in")),
+        Example("expired-older", ExpiredPage(kind: .older, start: "/")),
         Example("too-large", TooLargePage(again: "/")),
         Example("overloaded", OverloadedPage(retryAfter: 3, again: "/sign-in")),
         Example("too-many", TooManyPage(until: now + .minutes(10), again: "/sign-in")),

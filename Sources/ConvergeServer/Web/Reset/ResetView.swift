@@ -50,12 +50,13 @@ struct ResetView {
         // Several apps are one choice: any of their codes will do.
         var seen: Set<Capability> = []
         let shown = uses.filter { ResetMachine.isSent($0.capability) || seen.insert($0.capability).inserted }
+        let passed = state.passed.count, gates = dossier.policy.resetGates, faults = errors(nil)
         return ResetChoosePage(
-            form: form("gate"), gate: state.passed.count + 1, gates: dossier.policy.resetGates,
+            form: form("gate"), gate: passed + 1, gates: gates,
             choices: shown.enumerated().map { index, use in
                 Radio(value: use.formValue, title: .use(use.capability.rawValue), hint: masked(use)?.label, isChosen: index == 0)
             },
-            errors: errors(nil), cannot: .post(form("cannot")))
+            errors: faults, notice: passed > 0 && faults.isEmpty ? .proofs(done: passed, of: gates) : nil, cannot: .post(form("cannot")))
     }
 
     /// What a method of the person is called before it is proven: last digits, first letters.

@@ -55,6 +55,8 @@ struct ExpiredPage: Page {
         case time
         /// Another tab or browser went on, or the policy changed.
         case elsewhere
+        /// The form is from before the person signed in or out.
+        case older
         /// The form did not come from this browser, or its cookies are blocked.
         case form
     }

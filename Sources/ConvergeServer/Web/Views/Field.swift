@@ -18,6 +18,8 @@ struct Field: Sendable {
     var takesFocus = false
     /// Overrides what the kind says.
     var autocomplete: String?
+    /// The id of a sentence outside the field that belongs to it.
+    var describedElsewhere: String?
 
     init(
         _ id: String, _ kind: Kind, label: Message, hint: Message? = nil, value: String? = nil, isRequired: Bool = true,
@@ -36,7 +38,8 @@ struct Field: Sendable {
     func slots(_ say: Speaker, errors: [FieldError]) -> Slots {
         let messages = errors.filter { $0.field == id }.map { say($0.message) }
         let error: String? = messages.isEmpty ? nil : messages.joined(separator: " ")
-        let described = [hint.map { _ in "\(id)-hint" }, error.map { _ in "\(id)-error" }].compactMap(\.self).joined(separator: " ")
+        let sentences = [hint.map { _ in "\(id)-hint" }, error.map { _ in "\(id)-error" }, describedElsewhere]
+        let described = sentences.compactMap(\.self).joined(separator: " ")
         var slots: Slots = [
             "id": id, "label": say(label), "hint": say.optional(hint), "error": error, "value": value.flatMap { $0.isEmpty ? nil : $0 },
             "required": isRequired, "focus": takesFocus && errors.isEmpty, "described": described.isEmpty ? nil : described,
@@ -88,7 +91,9 @@ struct PhoneInput: Sendable {
     var number = ""
 
     func slots(_ say: Speaker, errors: [FieldError], hint: Message? = nil) -> Slots {
-        let number = Field("number", .phone, label: Message("part.phone.number"), value: number, takesFocus: true)
+        var number = Field("number", .phone, label: Message("part.phone.number"), value: number, takesFocus: true)
+        // It stands under both fields, and is read with the one that it is about.
+        if hint != nil { number.describedElsewhere = "number-hint" }
         return [
             "options": countries.map { country in
                 [

@@ -25,7 +25,7 @@ struct Mail: Sendable {
     static func notice(_ event: NoticeEvent, name: String, at: Moment, place: String?, notMe: String?) -> Mail {
         Mail(
             subject: event.subject, name: name, paragraphs: [event.lead], facts: facts(event.message, at, place),
-            closing: notMe == nil ? [event.closing, Message("mail.gone.closing")] : [event.closing], notMe: notMe)
+            closing: event.closing(hasLink: notMe != nil), notMe: notMe)
     }
 
     /// To all other administrators: what happened to one of them.

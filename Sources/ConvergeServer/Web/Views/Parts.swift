@@ -124,7 +124,7 @@ struct FieldError: Sendable {
 struct Notice: Sendable {
     /// How it is meant.
     enum Kind: String, Sendable {
-        case saved, info, warning, danger
+        case saved, info, warning
     }
 
     var kind: Kind
@@ -344,7 +344,9 @@ struct Help: Sendable {
                 } else {
                     withReference ? Message("helpdesk.call-hint-reference") : nil
                 }
-            items.append(Help(icon: "call", title: Message("helpdesk.call", ["phone": .ltr(phone)]), href: "tel:\(digits)", hint: hint))
+            // A number stays on one line.
+            let whole = phone.replacing(" ", with: "\u{a0}")
+            items.append(Help(icon: "call", title: Message("helpdesk.call", ["phone": .ltr(whole)]), href: "tel:\(digits)", hint: hint))
         }
         if let email = desk.email {
             items.append(Help(icon: "mail", title: Message("helpdesk.mail", ["address": .ltr(email)]), href: "mailto:\(email)", hint: nil))

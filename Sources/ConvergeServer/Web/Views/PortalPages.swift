@@ -166,7 +166,7 @@ struct GuidePage: Page {
 
 /// Makes the first administrator, with the one-time code of the command line.
 struct SetupPage: Page {
-    static let template = "wizard/field"
+    static let template = "part/fields"
     var form = Form("/setup")
     var code = ""
     var name = ""

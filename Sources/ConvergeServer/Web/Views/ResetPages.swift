@@ -2,7 +2,7 @@ import ConvergeCore
 
 /// "Which account is yours?" The same for every name.
 struct ResetFindPage: Page {
-    static let template = "wizard/field"
+    static let template = "part/fields"
     var form = Form("/reset-password")
     var name = ""
     var errors: [FieldError] = []
@@ -65,7 +65,12 @@ struct ResetChoosePage: Page {
         return Frame(
             heading: Message("reset.choose.heading"), title: gates == 1 ? nil : Message("reset.choose.title", ["gate": .number(gate)]),
             lead: lead, progress: .reset(2), notice: notice, errors: errors,
-            ways: [Way(Message("reset.choose.cannot", ["gates": .number(gates)]), cannot)])
+            ways: [Way(cannotWords, cannot)])
+    }
+
+    /// How many of those that are offered would still be needed.
+    private var cannotWords: Message {
+        choices.count == 1 ? Message("reset.choose.cannot-this") : Message("reset.choose.cannot", ["gates": .number(gates - gate + 1)])
     }
 
     func body(_ say: Speaker) -> Slots {
@@ -86,7 +91,7 @@ struct ResetChoosePage: Page {
 
 /// The person types the full number or address; what is on the account stays unsaid.
 struct ResetContactPage: Page {
-    static let template = "reset/contact"
+    static let template = "part/fields"
 
     /// What is typed.
     enum Contact: Sendable {
@@ -202,7 +207,7 @@ struct ResetOutOfTriesPage: Page {
 
 /// All proofs were right: one press opens the account, the password stays.
 struct UnlockPage: Page {
-    static let template = "sign-in/button"
+    static let template = "part/fields"
     var form: Form
     /// Chooses a new password after all.
     var newPassword: Target?

@@ -201,7 +201,7 @@ struct DeleteRefusedPage: Page {
 
 /// Asks before making recovery codes: the old ones stop working.
 struct MakeCodesPage: Page {
-    static let template = "sign-in/button"
+    static let template = "part/fields"
     var form: Form
     /// How many are left; nil: there are none yet.
     var left: Int?
@@ -218,7 +218,7 @@ struct MakeCodesPage: Page {
 
 /// Asks before signing out of every browser.
 struct SignOutEverywherePage: Page {
-    static let template = "sign-in/button"
+    static let template = "part/fields"
     var form: Form
 
     var frame: Frame {

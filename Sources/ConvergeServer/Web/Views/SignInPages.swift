@@ -2,7 +2,7 @@ import ConvergeCore
 
 /// Name and password: where everybody begins. (The core's `SignInPage` is a decision, this is a page.)
 struct PasswordPage: Page {
-    static let template = "sign-in/password"
+    static let template = "part/fields"
     var form = Form("/sign-in")
     /// What was typed before, kept on an error.
     var name = ""
@@ -24,7 +24,9 @@ struct PasswordPage: Page {
     func body(_ say: Speaker) -> Slots {
         let name = Field("name", .name, label: Message("part.field.name"), value: name, takesFocus: name.isEmpty)
         let password = Field("password", .currentPassword, label: Message("part.field.password"), takesFocus: !self.name.isEmpty)
-        return ["form": form.slots, "fields": [name, password].map { $0.slots(say, errors: errors) }]
+        return [
+            "form": form.slots, "fields": [name, password].map { $0.slots(say, errors: errors) }, "submit": say(Message("sign-in.submit")),
+        ]
     }
 
     static let signedOut = Notice.saved(Message("sign-in.notice.signed-out"))
@@ -38,7 +40,7 @@ struct PasswordPage: Page {
 
 /// Name and access pass: for people whom the helpdesk gave one.
 struct AccessPassPage: Page {
-    static let template = "sign-in/password"
+    static let template = "part/fields"
     var form = Form("/sign-in/pass")
     var name = ""
     var errors: [FieldError] = []
@@ -54,13 +56,15 @@ struct AccessPassPage: Page {
         let name = Field("name", .name, label: Message("part.field.name"), value: name, takesFocus: name.isEmpty)
         let pass = Field(
             "pass", .code(digits: nil), label: Message("pass.field"), hint: Message("pass.hint"), takesFocus: !self.name.isEmpty)
-        return ["form": form.slots, "fields": [name, pass].map { $0.slots(say, errors: errors) }]
+        return [
+            "form": form.slots, "fields": [name, pass].map { $0.slots(say, errors: errors) }, "submit": say(Message("sign-in.submit")),
+        ]
     }
 }
 
 /// Asks before signing out: a link may lead here, only the button signs out.
 struct SignOutPage: Page {
-    static let template = "sign-in/button"
+    static let template = "part/fields"
     var form = Form("/sign-out")
     var stay = "/"
 

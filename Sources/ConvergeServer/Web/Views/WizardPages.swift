@@ -177,7 +177,7 @@ struct WizardChoosePage: Page {
 
 /// Adds or changes a mobile phone.
 struct WizardPhonePage: Page {
-    static let template = "wizard/phone"
+    static let template = "part/fields"
     var form: Form
     var phone: PhoneInput
     var errors: [FieldError] = []
@@ -204,7 +204,7 @@ struct WizardPhonePage: Page {
 
 /// Adds or changes a mail address.
 struct WizardEmailPage: Page {
-    static let template = "wizard/field"
+    static let template = "part/fields"
     var form: Form
     var address = ""
     var errors: [FieldError] = []
