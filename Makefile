@@ -37,7 +37,7 @@ format: ## put the sources into that format
 	swift format --in-place --parallel -r Sources Tests Package.swift
 
 bench: ## measure a release build over HTTP (options: make bench ARGS="--accounts 1000"); the first build takes twenty minutes
-	swift build -c release --product converge --scratch-path .build-release
+	swift build -c release --static-swift-stdlib --product converge --scratch-path .build-release
 	@Benchmarks/bench.py $(ARGS)
 
 fuzz: ## feed the parsers of outside bytes with broken input (options: make fuzz ARGS="--seconds 600 csv")

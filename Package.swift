@@ -46,6 +46,7 @@ let package = Package(
             dependencies: [
                 "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPhone", "CClock",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -537,6 +537,34 @@ class Bench:
         begin, confirm = self.phases["enrolment: begin"], self.phases["enrolment: confirm"]
         self.figures["enrolment"] = begin.each + confirm.each
 
+    def writes(self) -> None:
+        """Requests that write one transaction each: one after the other, each with a flush of its own, and many at once, which share it."""
+        for person in self.people:
+            person.kept, person.csrf = person.csrf, person.csrf_session
+        jobs = [[p.post("/profile/forget-browsers")] for p in self.people]
+        self.phase("writes, one at a time", jobs, [303], connections=1)
+        self.phase("writes, 32 at once", jobs + jobs, [303], connections=32)
+        for person in self.people:
+            person.csrf = person.kept
+        self.figures["engine"] = self.raw_commits(2)
+        self.say(f"SQLite alone: {self.figures['engine']:,.0f} commits/s")
+
+    def raw_commits(self, seconds: float) -> float:
+        """Commits a second of one row each that the engine reaches on this disk, one after the other, with the same settings."""
+        path = self.folder / "commits.db"
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+        begun, count = time.monotonic(), 0
+        while time.monotonic() < begun + seconds:
+            db.execute("INSERT INTO t (text) VALUES ('an ordinary row of some length')")
+            count += 1
+        took = time.monotonic() - begun
+        db.close()
+        path.unlink()
+        return count / took
+
     def reset(self, new: str = "seven copper kettles sing") -> None:
         jobs = [
             [
@@ -575,6 +603,7 @@ class Bench:
         self.register()
         self.sign_in()
         self.security_info()
+        self.writes()
         self.enrol()
         self.whole()
         self.reset()
@@ -742,6 +771,15 @@ class Table:
         rows.append(self.speed("Security info page", "Security info page"))
         rows.append(self.speed("Sign-in page", "sign-in page"))
         rows.append(self.speed("Reset with an app's code (eight requests)", "reset"))
+        rows.append(
+            self.row(
+                "Writes a second: one at a time, 32 at once, SQLite alone one at a time", "",
+                [
+                    " / ".join(f"{n:,.0f}" for n in (b.phases["writes, one at a time"].rate, b.phases["writes, 32 at once"].rate, b.figures["engine"]))
+                    for b in benches
+                ],
+            )
+        )
         starts = [b.figures["start"] for b in benches]
         rows.append(self.row("Start to the first page", "≤ 0.25 s", [f"{s:.3f} s" for s in starts], max(starts) <= BARS["start"]))
         idle = [b.figures["idle"] for b in benches]

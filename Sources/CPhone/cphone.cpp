@@ -1,5 +1,6 @@
 #include "cphone.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -34,11 +35,50 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->region, formatted);
         util.Format(number, PhoneNumberUtil::E164, &formatted);
         copy(out->e164, formatted);
+        // Zeros that lead a number where none can ("00 007…" in a country with a trunk prefix) would read back as another number, and one
+        // telephone would pass for two.
+        if (number.italian_leading_zero()) {
+            PhoneNumber again;
+            std::string second;
+            if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
+            if (second != formatted) out->possible = 0;
+        }
         util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
         copy(out->international, formatted);
         util.Format(number, PhoneNumberUtil::NATIONAL, &formatted);
         copy(out->national, formatted);
         return 0;
+    } catch (...) {
+        return 2;
+    }
+}
+
+extern "C" int cphone_international(const char *e164, char international[40]) {
+    try {
+        const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
+        if (*e164 != '+') return 1;
+        const std::string digits(e164 + 1);
+        // No calling code begins with another one, so the shortest that exists is it.
+        for (size_t length = 1; length <= 3 && length < digits.size(); length++) {
+            const int code = std::atoi(digits.substr(0, length).c_str());
+            std::string region;
+            util.GetRegionCodeForCountryCode(code, &region);
+            if (region.empty() || region == "ZZ") continue;
+            const std::string rest = digits.substr(length);
+            const size_t zeros = rest.find_first_not_of('0');
+            if (zeros == std::string::npos) return 1;
+            PhoneNumber number;
+            number.set_country_code(code);
+            number.set_national_number(std::strtoull(rest.c_str(), nullptr, 10));
+            if (zeros > 0) number.set_italian_leading_zero(true);
+            if (zeros > 1) number.set_number_of_leading_zeros(static_cast<int>(zeros));
+            std::string formatted;
+            util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
+            if (formatted.size() >= 40) return 1;
+            std::memcpy(international, formatted.c_str(), formatted.size() + 1);
+            return 0;
+        }
+        return 1;
     } catch (...) {
         return 2;
     }

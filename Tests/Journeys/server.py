@@ -88,6 +88,7 @@ class Server:
         self.address = f"http://localhost:{self.port}"
         self.offset = 0
         self.mailbox = None
+        self.gateway = None
         self.arguments = arguments
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVERGE_")}
         self._environment |= {"CONVERGE_TEST_CLOCK_FILE": str(self.clock)} | (environment or {})
@@ -148,10 +149,17 @@ class Server:
         for mail in self.mailbox.mails if self.mailbox else []:
             for to in mail.to:
                 self.secrets.message({"to": to, "code": code_in(mail.text), "body": mail.text})
+        for text in self.gateway.texts if self.gateway else []:
+            self.secrets.message({"to": text.to, "code": code_in(text.body), "body": text.body})
+        self.secrets.asked += self.gateway.asked if self.gateway else []
         try:
             self.outbox()
         except (urllib.error.URLError, OSError, ValueError):
-            pass
+            return
+        with urllib.request.urlopen(f"{self.address}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        assert "process_start_time_seconds " in text, f"what a monitor reads is not there: {text[:200]}"
+        self.secrets.counted.append(text)
 
     def restart(self, kill: bool = False) -> None:
         """The same port and data. `kill`: without a word, as when the power goes."""

@@ -1,7 +1,8 @@
 """What a server must never write down in clear: every code, key, password, number and address that a story has used.
 
 A story does nothing for it. Its server and its people tell what they saw and typed; when the server stops, its database, its
-write-ahead log, every other file of its folder, its log and every address that was visited are searched."""
+write-ahead log, every other file of its folder, its log, what it counted for monitors (`/metrics`), every address that was visited
+and every address that it asked of gateways are searched."""
 
 from __future__ import annotations
 
@@ -20,6 +21,10 @@ class Secrets:
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
         self.visited: list[str] = []
+        #: Addresses that the server asked of others.
+        self.asked: list[str] = []
+        #: What `/metrics` said when the server was about to stop.
+        self.counted: list[str] = []
 
     # --- what there is to hide
 
@@ -28,6 +33,9 @@ class Secrets:
         # Short words are everywhere, and so is 000000.
         if len(secret) >= 6 and len(set(secret)) > 3:
             self.known.setdefault(secret, what)
+            # In an address a plus sign is a space.
+            if secret.startswith("+") and secret[1:].isdigit():
+                self.known.setdefault(secret[1:], what)
 
     def message(self, message: dict) -> None:
         """A text or mail, as it lies in the box."""
@@ -60,15 +68,21 @@ class Secrets:
         tables = _values(data)
         names = {value.lower() for place, value in tables if place in ("person.name", "person.display_name")}
         wanted = {secret: what for secret, what in self.known.items() if secret.lower() not in names}
+        as_bytes = {secret.encode().decode("latin-1"): what for secret, what in wanted.items()}
         found = []
         for path in sorted(data.rglob("*")):
             if path.is_file():
                 content = path.read_bytes().decode("latin-1")
-                found += _search(wanted, content, str(path.relative_to(data)), r"[\w-]")
+                found += _search(as_bytes, content, str(path.relative_to(data)), r"[\w-]")
         for place, value in tables:
             if not TOKEN.fullmatch(value):
                 found += _search(wanted, value, place, r"\d")
         found += _search(wanted, GREETING.sub("", log), "the log", r"\d")
+        for text in self.counted:
+            # A number with a decimal point is a time or an amount.
+            found += _search(wanted, text, "/metrics", r"[\d.]")
+        for url in self.asked:
+            found += _search(wanted, urllib.parse.unquote_plus(url), f"the address {url} of a gateway", r"\d")
         for url in self.visited:
             path = urllib.parse.unquote_plus(url.split("://", 1)[-1].partition("/")[2])
             # The link of a notice is its secret, in the address by its nature.
@@ -80,8 +94,7 @@ def _search(wanted: dict[str, str], text: str, place: str, edge: str) -> list[st
     """Six digits stand in every long number, so a run of digits must stand by itself."""
     found = []
     for secret, what in wanted.items():
-        shown = secret.encode().decode("latin-1") if place != "the log" else secret
-        if shown in text and (not secret.isdigit() or re.search(f"(?<!{edge}){secret}(?!{edge})", text)):
+        if secret in text and (not secret.isdigit() or re.search(f"(?<!{edge}){secret}(?!{edge})", text)):
             found.append(f"{what}, “{secret}”, stands in {place}")
     return found
 

@@ -6,6 +6,8 @@ import json
 import smtplib
 import sqlite3
 import sys
+import urllib.error
+import urllib.request
 from email.message import EmailMessage
 
 import pytest
@@ -17,6 +19,7 @@ import server
 from checks import PageFault, accessibility_faults, keyboard_faults, layout_faults, text_twice_as_large
 from mailserver import Mailbox
 from server import News, Server, code_in
+from textgateway import TextGateway
 
 pytestmark = pytest.mark.without_server
 
@@ -188,9 +191,10 @@ if "CONVERGE_BREAK" in os.environ:
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        file = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]).parent / "outbox.json"
+        name = {"/dev/outbox": "outbox.json", "/metrics": "metrics"}.get(self.path.split("?")[0], "")
+        file = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]).parent / name
         self.send_response(200); self.end_headers()
-        self.wfile.write(file.read_bytes() if self.path.startswith("/dev/outbox") else b"ok")
+        self.wfile.write(file.read_bytes() if file.is_file() else b"process_start_time_seconds 1")
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
 """
 
@@ -236,13 +240,17 @@ def test_a_server_that_does_not_start_says_why(fake, tmp_path):
 
 # --- silence
 
-@pytest.mark.parametrize("place", ["nowhere", "table", "log", "file", "address", "another column"])
+PLACES = ["nowhere", "table", "another column", "words of another language", "log", "file", "address", "metrics", "gateway", "lost gateway"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_a_planted_leak_is_found(fake, tmp_path, place):
     running = Server(tmp_path)
     (tmp_path / "outbox.json").write_text(
         json.dumps([{"kind": "text", "to": "+447700900131", "subject": "", "body": "Code 271828", "code": "271828", "at": 2}])
     )
     running.secrets.typed("password", "seven lanterns on a hill")
+    running.secrets.typed("password", "ein Kürbis für zwölf Gäste")
     running.secrets.typed("name", "ben castell")
     running.secrets.seen("http://localhost:1/sign-in?name=ben%20castell", '<p class="key mono">JBSW Y3DP EHPK 3PXP</p>')
     running.secrets.seen("http://localhost:1/x", '<ol class="codes"><li>ABCDE-FGH23</li></ol>')
@@ -255,8 +263,24 @@ def test_a_planted_leak_is_found(fake, tmp_path, place):
         database.execute("INSERT INTO note VALUES ('the code is 271828', '')")
     if place == "another column":
         database.execute("INSERT INTO note VALUES ('', 'ABCDEFGH23')")
+    if place == "words of another language":
+        database.execute("INSERT INTO note VALUES ('', 'she typed ein Kürbis für zwölf Gäste')")
     database.commit()
     database.close()
+    # A time that looks like a code is none.
+    lines = ["process_start_time_seconds 1795271828.271828"]
+    if place == "metrics":
+        lines.append('converge_sent_total{to="447700900131"} 1')
+    (running.folder / "metrics").write_text("\n".join(lines))
+    running.gateway = TextGateway()
+    running.gateway.start()
+    body = json.dumps({"to": "+447700900131", "text": "Code 173205", "idempotencyKey": "k"}).encode()
+    for path in {"gateway": ["?code=173205"], "lost gateway": ["/to/%2B447700900131"]}.get(place, [""]):
+        running.gateway.answer = 503 if place == "lost gateway" else None
+        try:
+            urllib.request.urlopen(running.gateway.address + path, body)
+        except urllib.error.HTTPError as error:
+            assert error.code == 503
     with running.log.open("a") as log:
         log.write("Sign in as\n  ben   seven lanterns on a hill\nData is kept in data. Stop with Ctrl-C.\n")
         if place == "log":
@@ -270,6 +294,7 @@ def test_a_planted_leak_is_found(fake, tmp_path, place):
     else:
         with pytest.raises(AssertionError, match="written down in clear"):
             running.stop()
+    running.gateway.stop()
 
 
 # --- the mail server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -246,6 +247,57 @@ def test_killed_at_any_moment(server):
         planted.execute("DELETE FROM audit WHERE activity = ?", (store.ACTIVITIES["registered"],))
     found = "\n".join(store.problems(server.data))
     assert "is half made" in found and "has no audit row" in found and "the security version is" in found
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_killed_inside_a_transaction(server):
+    """The process dies at the n-th write to the write-ahead log of one step, so that part of a transaction is on the disk and the rest
+    is not; then at the flush. Each time the step has happened or it has not, nothing is half done, and it can be taken (again)."""
+    deaths = lost = 0
+    for call, places in (("pwrite64", (1, 2, 3, 6, 9, 14)), ("fdatasync", (1,))):
+        for place in places:
+            name = f"walker{call}{place}"
+            server.cli("user", "add", name, "--password-stdin", stdin=SOMEBODY + "\n")
+            raw = Raw(server.port).sign_in(name, SOMEBODY).submit("/start")
+            app = AuthenticatorApp.from_key(re.sub(r"<[^>]*>", "", raw.find(r'<p class="key[^"]*"[^>]*>(.*?)</p>')))
+            request = raw.prepare("/code", code=app.code(server))
+            with dying(server, call, place):
+                with pytest.raises(OSError):
+                    request.send()
+            deaths += 1
+            server.stop(kill=True)
+            assert store.problems(server.data) == [], f"killed at {call} {place}"
+            made = store.audit(server.data, name, "registered")
+            server.start()
+            raw.get(raw.path.split("?")[0].removesuffix("/code"))
+            assert raw.answer.status == 200
+            # Where it was when the answer was lost: before the step, and then it can be taken, or after it.
+            assert raw.has_form("/phone") == (made == 1), f"{made} registered, and the page is “{raw.answer.heading}”"
+            if not made:
+                lost += 1
+                raw.submit("/code", code=app.code(server))
+                assert raw.has_form("/phone"), raw.answer.heading
+            assert store.audit(server.data, name, "registered") == 1 and store.problems(server.data) == []
+    print(f"{deaths} deaths inside transactions, {lost} of them before the step was whole")
+    assert lost >= 3
+
+
+@contextlib.contextmanager
+def dying(server: Server, call: str, place: int):
+    """The running server is killed when it makes a system call on its write-ahead log for the n-th time from now."""
+    wal = server.data / "converge.db-wal"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-P", str(wal), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={place}", "-o", "/dev/null", "-p", str(server.pid)],
+        stderr=subprocess.PIPE, text=True,
+    )
+    try:
+        if "attached" not in tracer.stderr.readline():
+            pytest.skip("strace may not attach here")
+        yield
+    finally:
+        # Asked politely it may wait for ever for the threads of a dead process.
+        tracer.kill()
+        tracer.wait(timeout=20)
 
 
 # --- flushed before it is acknowledged

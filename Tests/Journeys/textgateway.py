@@ -24,6 +24,8 @@ class TextGateway:
 
     def __init__(self) -> None:
         self.texts: list[Text] = []
+        #: The address of every request, whatever came of it.
+        self.asked: list[str] = []
         self.answer: int | None = None
         self.silent = False
         #: How many texts it would not take.
@@ -36,6 +38,12 @@ class TextGateway:
 
     def _handler(gateway) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
+            def parse_request(self) -> bool:
+                understood = super().parse_request()
+                if understood:
+                    gateway.asked.append(self.path)
+                return understood
+
             def do_POST(self) -> None:
                 sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if gateway.silent or gateway.answer:

@@ -1,1 +1,1 @@
-../../../Sources/ConvergeServer/App/OrganisationCalendar.swift
+../../../Sources/ConvergeServer/Base/OrganisationCalendar.swift

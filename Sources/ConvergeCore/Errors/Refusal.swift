@@ -20,6 +20,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case phoneImpossible = "phone.impossible"
         case phoneExtension = "phone.extension"
         case phonePremium = "phone.premium"
+        case phoneNoTexts = "phone.no-texts"
         case phoneCountryClosed = "phone.country-closed"
         case phoneTaken = "phone.same"
         case emailEmpty = "email.empty"

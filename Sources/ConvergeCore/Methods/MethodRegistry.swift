@@ -17,21 +17,19 @@ public enum MethodRegistry {
     /// Capabilities that this release can verify.
     public static let implementedCapabilities: Set<Capability> = [.appCode, .text, .emailCode, .recoveryCode, .temporaryAccessPass]
 
-    private static let byKind: [MethodKind: MethodTraits] = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+    /// The traits of each kind, by its place.
+    private static let byKind: [MethodTraits] = MethodKind.allCases.map { kind in all.first { $0.kind == kind }! }
 
-    private static let byCapability: [Capability: CapabilityTraits] = {
-        var table: [Capability: CapabilityTraits] = [:]
-        for traits in all {
-            for line in traits.capabilities where table[line.capability] == nil { table[line.capability] = line }
-        }
-        return table
-    }()
+    /// The line of each capability, by its place: that of the strongest method which has it.
+    private static let byCapability: [CapabilityTraits] = Capability.allCases.map { capability in
+        all.lazy.compactMap { $0.traits(of: capability) }.first!
+    }
 
     /// The traits of a method.
-    public static func traits(of kind: MethodKind) -> MethodTraits { byKind[kind]! }
+    public static func traits(of kind: MethodKind) -> MethodTraits { byKind[kind.place] }
 
     /// The line of the table for a capability.
-    public static func traits(of capability: Capability) -> CapabilityTraits { byCapability[capability]! }
+    public static func traits(of capability: Capability) -> CapabilityTraits { byCapability[capability.place] }
 
     /// The implementation of a method, where this release has one.
     public static func method(_ kind: MethodKind) -> (any AuthenticationMethod.Type)? {

@@ -91,6 +91,12 @@ extension PolicyDocument {
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))
     }
 
+    /// Every group that a rule names: two people who differ in other groups only, not in kind or role, are under the same policy.
+    public var groupsNamed: Set<GroupID> {
+        let scopes = [rollOut] + mfa.map(\.scope) + reset.map(\.scope) + registration.map(\.scope) + campaigns.map(\.scope)
+        return scopes.reduce(into: []) { $0.formUnion($1.groups.union($1.except)) }
+    }
+
     /// Trusted networks exempt where every rule that demands a second step says so; where none does and the person's
     /// own switch demands it, where every rule says so. No rules: no exemption.
     private func exempts(_ mfa: [MFARule]) -> Bool {

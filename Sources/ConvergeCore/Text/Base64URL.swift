@@ -23,11 +23,15 @@ public enum Base64URL {
     /// Reads exactly what `encode` writes: no padding, no white space, no other alphabet, no bits left over (RFC 4648 §3.5).
     /// So a value has one text only, and comparing texts compares values.
     public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        text.utf8.withContiguousStorageIfAvailable { decode($0) } ?? decode(Array(text.utf8))
+    }
+
+    private static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count * 3 / 4)
+        bytes.reserveCapacity(text.count * 3 / 4)
         var buffer: UInt32 = 0
         var bits = 0
-        for character in text.utf8 {
+        for character in text {
             guard let value = value(of: character) else { return nil }
             buffer = (buffer << 6 | UInt32(value)) & 0xFFFF
             bits += 6

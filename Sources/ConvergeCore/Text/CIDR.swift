@@ -56,7 +56,10 @@ public struct CIDR: Hashable, Codable, Sendable, CustomStringConvertible {
 
     /// Whether the address lies in this network. Never true across families.
     public func contains(_ address: IPAddress) -> Bool {
-        address.isV4 == network.isV4 && Self.masked(address.bytes, to: prefix) == network.bytes
+        guard address.bytes.count == network.bytes.count else { return false }
+        let whole = prefix / 8, mask = UInt8(truncatingIfNeeded: 0xFF00 >> (prefix % 8))
+        for index in 0..<whole where address.bytes[index] != network.bytes[index] { return false }
+        return mask == 0 || address.bytes[whole] & mask == network.bytes[whole]
     }
 
     private static func masked(_ bytes: [UInt8], to prefix: Int) -> [UInt8] {

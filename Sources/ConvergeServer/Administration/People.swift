@@ -78,8 +78,14 @@ extension Administration {
     }
 
     private func addPhone(_ text: String, _ kind: MethodKind, _ person: PersonID, _ now: Moment, _ db: any Connection) throws {
-        guard case .success(let phone) = PhoneParser.read(text, region: instance.config.organisation.country) else {
-            throw Problem("“\(text)” is not a phone number.")
+        let region = instance.config.organisation.country
+        let parsed = kind == .officePhone ? PhoneParser.parse(text, region: region) : PhoneParser.parseForTexts(text, region: region)
+        let phone: PhoneNumber
+        switch parsed {
+        case .success(let found): phone = found.number
+        case .failure(.premium): throw Problem("“\(text)” costs whoever reaches it extra.")
+        case .failure(.noTexts): throw Problem("No text reaches “\(text)”.")
+        case .failure: throw Problem("“\(text)” is not a phone number.")
         }
         try addUnconfirmed(kind, CredentialContent(phone: phone), "tel:" + phone.e164, phone.lastTwo, person, now, db)
     }

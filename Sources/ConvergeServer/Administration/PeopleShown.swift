@@ -27,12 +27,12 @@ extension Administration {
 
     /// Everybody, in the order of names, a page at a time: the list needs no memory however long it is.
     public func list(each: ([Listed]) throws -> Void) async throws {
-        var walk = PeopleWalk(instance), folds = PolicyFolds(try await versions())
-        let names = try await groupNames()
+        var walk = PeopleWalk(instance)
+        let policies = try await versions(), names = try await groupNames()
         while let page = try await walk.next() {
             try each(
                 page.map { walked in
-                    let policy = try folds.fold(for: walked.person).policy
+                    let policy = try policies.resolve(for: walked.person)
                     let standing = Standing(person: walked.person, credentials: walked.credentials, policy: policy)
                     return Self.listed(
                         walked.name, walked.displayName, Array(zip(walked.credentials, walked.hints)), standing, names)

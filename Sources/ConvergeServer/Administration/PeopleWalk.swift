@@ -26,38 +26,6 @@ struct PeopleWalk {
     }
 }
 
-/// The policy folded for many people. A fold depends on groups, kind and whether somebody is an administrator, and is made once
-/// for each such combination.
-struct PolicyFolds {
-    private struct Key: Hashable {
-        let groups: Set<GroupID>
-        let kind: PersonKind
-        let isAdministrator: Bool
-    }
-
-    /// As many are remembered as fit into some megabytes, in an organisation where everybody is in other groups too.
-    private static let most = 2000
-
-    private let versions: [PolicyVersion]
-    private var folds: [Key: (number: Int, policy: ResolvedPolicy)] = [:]
-    private var count = 0
-
-    init(_ versions: [PolicyVersion]) {
-        self.versions = versions
-    }
-
-    /// The policy for a person, with a number that equal numbers mean the same policy by.
-    mutating func fold(for person: Person) throws -> (number: Int, policy: ResolvedPolicy) {
-        let key = Key(groups: person.groups, kind: person.kind, isAdministrator: person.isAdministrator)
-        if let known = folds[key] { return known }
-        if folds.count >= Self.most { folds = [:] }
-        count += 1
-        let fold = (number: count, policy: try versions.resolve(for: person))
-        folds[key] = fold
-        return fold
-    }
-}
-
 /// Plans for many people. A plan looks at no clock and at nobody's name, so people with equal facts have equal plans: what it
 /// is remembered by is all that it is made from.
 struct Plans {

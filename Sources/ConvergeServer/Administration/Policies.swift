@@ -21,7 +21,7 @@ extension Administration {
     func document(_ version: Int64?) async throws -> PolicyDocument {
         let versions = try await versions()
         guard let version else { return try versions.current }
-        guard let found = versions.first(where: { $0.document.version == version }) else {
+        guard let found = versions.versions.first(where: { $0.document.version == version }) else {
             throw Problem("There is no version \(version).")
         }
         return found.document
@@ -59,7 +59,7 @@ extension Administration {
         }
     }
 
-    func versions() async throws -> [PolicyVersion] {
+    func versions() async throws -> PolicyHistory {
         let instance = self.instance
         return try await instance.database.read { db in try instance.policyCache.versions(instance.policies, db) }
     }

@@ -61,8 +61,8 @@ extension Administration {
         let versions = try await versions(), now = self.now
         var document = document
         document.version = try versions.current.version + 1
-        let proposed = versions + [PolicyVersion(document: document, appliedAt: now, appliedBy: "check")]
-        // Each lane remembers folds and plans of its own; none waits for another.
+        let proposed = PolicyHistory(versions.versions + [PolicyVersion(document: document, appliedAt: now, appliedBy: "check")])
+        // Each lane remembers plans of its own; none waits for another.
         let lanes = (0..<Self.laneCount).map { _ in
             PolicyLane(before: versions, after: proposed, now: now, endOfDay: instance.endOfDay)
         }
@@ -96,27 +96,27 @@ extension Administration {
 
 /// Judges people under two policies, one after the other.
 actor PolicyLane {
-    private var before: PolicyFolds
-    private var after: PolicyFolds
+    private let before: PolicyHistory
+    private let after: PolicyHistory
     private var plans = (before: Plans(), after: Plans())
     private let now: Moment
     private let endOfDay: @Sendable (Moment, Int) -> Moment
 
-    init(before: [PolicyVersion], after: [PolicyVersion], now: Moment, endOfDay: @escaping @Sendable (Moment, Int) -> Moment) {
-        self.before = PolicyFolds(before)
-        self.after = PolicyFolds(after)
+    init(before: PolicyHistory, after: PolicyHistory, now: Moment, endOfDay: @escaping @Sendable (Moment, Int) -> Moment) {
+        self.before = before
+        self.after = after
         self.now = now
         self.endOfDay = endOfDay
     }
 
     func judge(_ people: [WalkedPerson]) throws -> [PolicyVerdict] {
         try people.map { person in
-            PolicyVerdict(person, before: try play(person, &before, &plans.before), after: try play(person, &after, &plans.after))
+            PolicyVerdict(person, before: try play(person, before, &plans.before), after: try play(person, after, &plans.after))
         }
     }
 
-    private func play(_ walked: WalkedPerson, _ folds: inout PolicyFolds, _ plans: inout Plans) throws -> Playing {
-        let fold = try folds.fold(for: walked.person)
+    private func play(_ walked: WalkedPerson, _ policies: PolicyHistory, _ plans: inout Plans) throws -> Playing {
+        let fold = try policies.fold(for: walked.person)
         let standing = Standing(person: walked.person, credentials: walked.credentials, policy: fold.policy)
         let facts = SignInFacts(
             standing: standing, reach: .ofThisRelease(walked.credentials), now: now, endOfDay: endOfDay)

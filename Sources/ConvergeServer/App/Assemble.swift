@@ -120,9 +120,9 @@ extension Config {
     /// Whether cookies are `__Host-` and Secure.
     var isSecure: Bool { publicURL.hasPrefix("https://") }
 
-    /// Whether texts may go to a number's country.
+    /// Whether texts may go to a number and its country.
     func isCountryOpen(_ phone: PhoneNumber) -> Bool {
-        guard case .success(let parsed) = PhoneParser.parse(phone.e164, region: organisation.country) else { return false }
+        guard case .success(let parsed) = PhoneParser.parseForTexts(phone.e164, region: organisation.country) else { return false }
         return textCountries.contains(parsed.region)
             || textCountries.contains { Countries.callingCode(of: $0) == Countries.callingCode(of: parsed.region) }
     }

@@ -130,13 +130,14 @@ enum Budgets {
         return nil
     }
 
-    /// Counts a try against a credential, before the comparison.
+    /// Counts a try against a credential, before the comparison. A try that the browser's own budget refuses is never compared, so it
+    /// does not count against the ceiling: else a stranger would close the credential to its owner by guessing on and on.
     ///
     /// - Returns: nil when there was budget, else until when there is none.
     static func spendTry(
         _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
     ) throws -> Moment? {
-        for (key, rule) in codes(id, knownBrowser: knownBrowser) {
+        for (key, rule) in codes(id, knownBrowser: knownBrowser).reversed() {
             if let until = try store.spend(key, rule, now: now, db) { return until }
         }
         return nil

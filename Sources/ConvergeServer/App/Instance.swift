@@ -2,7 +2,11 @@ public import ConvergeCore
 import Logging
 
 /// One running Converge: everything a page or a command needs, assembled once and shared by server, commands and tests.
-public struct Instance: Sendable {
+public struct Instance: Sendable, CustomStringConvertible {
+    /// Whoever names what it works with, as the group of services does of each of them at the start, gets one word: not keys and
+    /// settings, and not half a second of reading every message and template.
+    public var description: String { "Converge" }
+
     public let config: Config
     public let world: World
     public let database: any Database
@@ -54,7 +58,7 @@ public struct Instance: Sendable {
 extension PhoneParser {
     /// Reads a number as typed, as a method sees it.
     static func read(_ typed: String, region: String) -> Result<PhoneNumber, Refusal> {
-        switch parse(typed, region: region) {
+        switch parseForTexts(typed, region: region) {
         case .success(let parsed): .success(parsed.number)
         case .failure(let problem): .failure(Refusal(problem.refusal))
         }
@@ -68,6 +72,7 @@ extension PhoneProblem {
         case .empty: .phoneEmpty
         case .extension: .phoneExtension
         case .premium: .phonePremium
+        case .noTexts: .phoneNoTexts
         default: .phoneImpossible
         }
     }

@@ -9,6 +9,9 @@ public struct Sweeper: ServiceLifecycle.Service {
 
     /// What is over is kept this long, for questions.
     static let grace = Span.days(7)
+    /// A row that stands for a message to nobody answers no question. It goes in this task, never in a request: there it would
+    /// tell by its time that a name does not exist.
+    static let emptyGrace = Span.hours(1)
     /// Wrong passwords that nobody added to for so long are forgotten.
     static let lockMemory = Span.days(30)
     /// Rows that one transaction deletes at most.
@@ -40,7 +43,7 @@ public struct Sweeper: ServiceLifecycle.Service {
         try await instance.database.write { db in try store.expireMessages(now: now, db) }
         // Wrong codes against one credential in all stay counted until the owner proves another way.
         let kept = Budgets.ceiling(CredentialID(""))
-        for over in store.over(before: now - Self.grace, keeping: kept) { try await delete(over) }
+        for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) { try await delete(over) }
         try await sweepLocks(now)
     }
 

@@ -9,8 +9,10 @@ public enum PhoneProblem: String, Error, Hashable, Sendable, CaseIterable {
     case `extension`
     /// No such number can exist.
     case impossible
-    /// A premium-rate number: every code would cost the organisation money.
+    /// A number whose owner earns from whoever reaches it: every code would cost the organisation money.
     case premium
+    /// A pager, a voicemail or a company's own number: no text can be read there.
+    case noTexts
     case tooLong
 }
 
@@ -21,6 +23,22 @@ public struct ParsedPhone: Hashable, Sendable {
     public let display: String
     /// ISO 3166-1 alpha-2 code of the number's country.
     public let region: String
+    /// False for kinds of numbers that texts never reach; an office may have one of them all the same.
+    public let takesTexts: Bool
+}
+
+/// What kind of number it is, as libphonenumber counts them (`PhoneNumberType` in phonenumberutil.h).
+private enum NumberKind: Int32 {
+    case premiumRate = 4
+    case sharedCost = 5
+    /// Follows its owner, who may forward it anywhere at the caller's cost (070 in the United Kingdom, 0700 in Germany).
+    case personal = 7
+    case pager = 8
+    /// One number for a whole company.
+    case universalAccess = 9
+    case voicemail = 10
+
+    var isExpensive: Bool { [.premiumRate, .sharedCost, .personal].contains(self) }
 }
 
 /// Reads telephone numbers as people type them. The numbering data of the library ages, so a number that is merely
@@ -38,13 +56,26 @@ public enum PhoneParser {
         if answer.has_extension != 0 { return .failure(.extension) }
         let e164 = string(answer.e164)
         if e164.count > 16 { return .failure(.tooLong) }
-        // 4 is libphonenumber's PREMIUM_RATE.
-        if answer.type == 4 { return .failure(.premium) }
+        let kind = NumberKind(rawValue: answer.type)
+        if kind?.isExpensive == true { return .failure(.premium) }
         guard answer.possible != 0, let number = PhoneNumber(e164: e164) else { return .failure(.impossible) }
         let found = string(answer.region)
         let isKnown = found.count == 2 && found != "ZZ"
         let country = isKnown ? found : Countries.region(of: Int(answer.country_code), preferring: region)
-        return .success(ParsedPhone(number: number, display: string(answer.international), region: country))
+        return .success(
+            ParsedPhone(number: number, display: string(answer.international), region: country, takesTexts: kind == nil))
+    }
+
+    /// The same for a number that codes are texted to.
+    public static func parseForTexts(_ typed: String, region: String) -> Result<ParsedPhone, PhoneProblem> {
+        parse(typed, region: region).flatMap { $0.takesTexts ? .success($0) : .failure(.noTexts) }
+    }
+
+    /// The usual form of a number that was read before, with spaces. Reading it again would take ten times as long.
+    static func international(_ e164: String) -> String? {
+        var text = [CChar](repeating: 0, count: 40)
+        guard cphone_international(e164, &text) == 0 else { return nil }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     /// C arrays arrive as tuples.

@@ -5,22 +5,34 @@ struct PasswordDoor: Sendable {
     let instance: Instance
 
     enum Outcome: Sendable {
-        case right(PersonRecord, knownBrowser: Bool)
+        /// The transaction that follows forgets the guess: `forget`.
+        case right(PersonRecord, guess: Guess)
         case refused(Refusal)
+        /// Too many from one network; nothing was compared.
+        case tooMany(until: Moment)
+    }
+
+    /// The lock that a guess was charged to.
+    struct Guess: Sendable {
+        fileprivate let lockKey: String
     }
 
     /// What is known before the comparison.
     private struct Attempt: Sendable {
         let record: PersonRecord?
-        let knownBrowser: Bool
         let lockKey: String
         let guess: PasswordLockOutcome
     }
 
     /// Compares a password typed for a name.
-    func compare(name: String, password: Secret, _ request: AnonymousRequest) async throws -> Outcome {
-        let key = SignInName(name)?.normalised ?? ""
-        let attempt = try await charge(key, password, request)
+    ///
+    /// - Parameter network: the key of the budget of sign-ins from one network, which is spent first.
+    func compare(name: String, password: Secret, network: String? = nil, _ request: AnonymousRequest) async throws -> Outcome {
+        let attempt: Attempt
+        switch try await charge(SignInName(name)?.normalised ?? "", password, network: network, request) {
+        case .failure(let spent): return .tooMany(until: spent.until)
+        case .success(let charged): attempt = charged
+        }
         guard attempt.guess.allowed else {
             try await note(attempt, request, reason: Refusal.Code.signInLocked.rawValue)
             return .refused(Refusal(.signInLocked, until: attempt.guess.until))
@@ -36,10 +48,12 @@ struct PasswordDoor: Sendable {
             try await note(attempt, request, reason: isRight ? "disabled" : Refusal.Code.signInWrong.rawValue)
             return .refused(Refusal(.signInWrong))
         }
-        try await forgive(attempt)
         try await renewHash(record, password)
-        return .right(record, knownBrowser: attempt.knownBrowser)
+        return .right(record, guess: Guess(lockKey: attempt.lockKey))
     }
+
+    /// Nothing stays of a guess that was right.
+    func forget(_ guess: Guess, _ db: any Connection) throws { try instance.passwordLocks.open(guess.lockKey, db) }
 
     /// Compares the password of somebody known, for example before a voluntary change.
     func isRight(_ password: Secret, for record: PersonRecord) async throws -> Bool {
@@ -66,9 +80,18 @@ struct PasswordDoor: Sendable {
 
     // MARK: steps
 
-    private func charge(_ key: String, _ password: Secret, _ request: AnonymousRequest) async throws -> Attempt {
+    private struct NetworkSpent: Error {
+        let until: Moment
+    }
+
+    private func charge(
+        _ key: String, _ password: Secret, network: String?, _ request: AnonymousRequest
+    ) async throws -> Result<Attempt, NetworkSpent> {
         let instance = self.instance
         return try await instance.database.write { db in
+            if let network, let until = try instance.budgets.spend(network, Budgets.signInsPerNetwork, now: request.now, db) {
+                return .failure(NetworkSpent(until: until))
+            }
             let record = try instance.people.find(nameKey: key, db)
             // Looked up for names that do not exist too: the same statements for everybody.
             let person = record?.person ?? Person(id: PersonID("nobody"))
@@ -78,7 +101,7 @@ struct PasswordDoor: Sendable {
             let normalised = PasswordText.normalised(password)?.text ?? ""
             let hash = Array(instance.keyed("\(subject):\(normalised)", "guess").utf8)
             let guess = try instance.passwordLocks.guess(lockKey, hash: hash, now: request.now, db)
-            return Attempt(record: record, knownBrowser: known, lockKey: lockKey, guess: guess)
+            return .success(Attempt(record: record, lockKey: lockKey, guess: guess))
         }
     }
 
@@ -93,7 +116,7 @@ struct PasswordDoor: Sendable {
         return try await instance.hasher.verify(normalised, against: hash.text)
     }
 
-    /// A right password, or one that could not be compared: nothing stays of the guess.
+    /// A password that could not be compared: nothing stays of the guess.
     private func forgive(_ attempt: Attempt) async throws {
         let instance = self.instance
         try await instance.database.write { db in try instance.passwordLocks.open(attempt.lockKey, db) }

@@ -18,6 +18,9 @@ public struct CredentialStore: Sendable {
     public let organisation: OrganisationID
     public let keys: KeyRing
 
+    /// Within this time of each other, credentials are told to be of one moment. A clock that jumps back is none of it.
+    private static let crowd = Span(ms: 100)
+
     public init(organisation: OrganisationID, keys: KeyRing) {
         self.organisation = organisation
         self.keys = keys
@@ -44,7 +47,8 @@ public struct CredentialStore: Sendable {
     /// What two gates must not share, and what tells that two credentials travel over one channel.
     public func channelKey(_ source: String) -> String { keys.keyedHash(Array(source.utf8), purpose: "channel") }
 
-    /// Writes a credential.
+    /// Writes a credential. No two of one person are of one millisecond, so that their order is that of registration: one that
+    /// comes in the same millisecond as another is dated a moment later.
     public func insert(
         _ credential: Credential, of person: PersonID, content: CredentialContent, hint: String, spentStep: Int64? = nil,
         _ db: any Connection
@@ -58,7 +62,9 @@ public struct CredentialStore: Sendable {
             VALUES (\(credential.id), \(organisation), \(person), \(credential.method), \(credential.state), \(credential.source),
                 \(Self.list(credential.serves.map(\.rawValue))), \(Self.list(credential.capabilities.map(\.rawValue))),
                 \(credential.verifiedBy), \(credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
-                \(credential.addedAt), \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
+                COALESCE((SELECT MAX(added_ms) + 1 FROM credential WHERE person_id = \(person)
+                    AND added_ms BETWEEN \(credential.addedAt) AND \(credential.addedAt + Self.crowd)), \(credential.addedAt)),
+                \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
                 \(credential.validUntil), \(credential.remaining), \(spentStep), 1)
             """)
     }

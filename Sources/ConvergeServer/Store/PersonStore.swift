@@ -29,21 +29,29 @@ public struct PersonStore: Sendable {
         self.organisation = organisation
     }
 
+    /// Everything of a person, and whether the directory knows an office number.
+    private static let select: SQL = """
+        SELECT person.*, EXISTS (SELECT 1 FROM credential WHERE person_id = person.id AND method = 'officePhone' AND state <> 'retired')
+            AS has_office FROM person
+        """
+
     /// The person with an id, or nil.
     public func find(_ id: PersonID, _ db: any Connection) throws -> PersonRecord? {
-        try record(db.row("SELECT * FROM person WHERE id = \(id) AND organisation_id = \(organisation)"), db)
+        try record(db.row("\(fragment: Self.select) WHERE id = \(id) AND organisation_id = \(organisation)"), db)
     }
 
     /// The person with a name as typed, or nil; names are compared in their normalised form.
     public func find(nameKey: String, _ db: any Connection) throws -> PersonRecord? {
-        try record(db.row("SELECT * FROM person WHERE organisation_id = \(organisation) AND name_key = \(nameKey)"), db)
+        try record(db.row("\(fragment: Self.select) WHERE organisation_id = \(organisation) AND name_key = \(nameKey)"), db)
     }
 
     /// Every holder of an administrator role.
     public func administrators(_ db: any Connection) throws -> [PersonRecord] {
-        try db.rows(
-            "SELECT * FROM person WHERE organisation_id = \(organisation) AND roles > '' AND state = 'enabled' ORDER BY name_key"
-        ).compactMap { try record($0, db) }
+        let rows = try db.rows(
+            """
+            \(fragment: Self.select) WHERE organisation_id = \(organisation) AND roles > '' AND state = 'enabled' ORDER BY name_key
+            """)
+        return try rows.compactMap { try record($0, db) }
     }
 
     /// Adds a person. A name that is taken throws `StoreError.conflict`.
@@ -154,17 +162,21 @@ public struct PersonStore: Sendable {
 
     private static func roles(_ roles: Set<Role>) -> String { roles.map(\.rawValue).sorted().joined(separator: ",") }
 
+    private static func roles(_ text: String) -> Set<Role> {
+        text.isEmpty ? [] : Set(text.split(separator: ",").compactMap { Role(rawValue: String($0)) })
+    }
+
     /// The same statements whether or not there is a row: how long a look-up takes must not tell that somebody exists.
     private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
         let id = try row?.id("id", as: PersonSubject.self) ?? PersonID("nobody")
         let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
             .map { try $0.id("group_id", as: GroupSubject.self) }
-        let office = try db.row(
-            "SELECT 1 AS found FROM credential WHERE person_id = \(id) AND method = 'officePhone' AND state <> 'retired' LIMIT 1")
         guard let row else { return nil }
         var person = try Self.person(row, id: id, groups: Set(groups))
-        person.preference = try JSONText.decode([CredentialUse].self, from: row.text("preference"))
-        person.hasDirectoryOfficePhone = office != nil
+        let preference = try row.text("preference")
+        // Most people never chose an order.
+        if preference != "[]" { person.preference = try JSONText.decode([CredentialUse].self, from: preference) }
+        person.hasDirectoryOfficePhone = try row.bool("has_office")
         return PersonRecord(
             person: person, organisation: organisation, name: try row.text("name"), displayName: try row.text("display_name"),
             locale: try row.optionalText("locale"), zone: try row.optionalText("zone"),
@@ -177,8 +189,7 @@ public struct PersonStore: Sendable {
     static func person(_ row: Row, id: PersonID, groups: Set<GroupID>) throws -> Person {
         Person(
             id: id, kind: try row.choice("kind", as: PersonKind.self), state: try row.choice("state", as: PersonState.self),
-            mfaState: try row.choice("mfa_state", as: MFAState.self),
-            roles: Set(try row.text("roles").split(separator: ",").compactMap { Role(rawValue: String($0)) }), groups: groups,
+            mfaState: try row.choice("mfa_state", as: MFAState.self), roles: Self.roles(try row.text("roles")), groups: groups,
             firstHeldAt: try row.optionalMoment("first_held_ms"), mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"),
             graceStart: try row.optionalMoment("grace_start_ms"), resetSkips: try row.int("reset_skips"),
             lastReviewAt: try row.optionalMoment("last_review_ms"),

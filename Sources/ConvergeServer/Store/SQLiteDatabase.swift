@@ -3,8 +3,12 @@ import GRDB
 import Synchronization
 
 /// The store in one SQLite file: write-ahead log, one writer, several readers.
+///
+/// A read runs on the thread that asks for it: it takes less time than waking another one would. Writes wait for the disk, so they
+/// have a thread of their own; those that come while one is being flushed share the next transaction.
 public final class SQLiteDatabase: Database {
     private let pool: DatabasePool
+    private let writer: GroupedWriter
     private let ownedFolder: String?
     /// Held by whoever has the file open, so that a restore does not take it away underneath.
     private let lock: Mutex<FileLock?>
@@ -37,9 +41,11 @@ public final class SQLiteDatabase: Database {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(5)
-        configuration.maximumReaderCount = 4
+        // One for each thread that runs tasks: none waits for another.
+        configuration.maximumReaderCount = max(4, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         configuration.label = "converge"
         pool = try Self.mapped { [configuration] in try DatabasePool(path: path, configuration: configuration) }
+        writer = GroupedWriter(pool)
         self.ownedFolder = ownedFolder
         // The pool opens its writer with synchronous=NORMAL, which may lose the last commits with the power; an
         // acknowledged change of somebody's security info must not be lost.
@@ -52,30 +58,34 @@ public final class SQLiteDatabase: Database {
     }
 
     public func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
-        do {
-            let pending = AfterCommit()
-            let result = try await pool.read { try body(SQLiteConnection(database: $0, pending: pending)) }
-            pending.run()
-            return result
-        } catch let error as DatabaseError {
-            throw Self.storeError(error)
-        }
+        let pending = AfterCommit()
+        let result = try readHere { try body(SQLiteConnection(database: $0, pending: pending)) }
+        pending.run()
+        return result
     }
+
+    /// On this very thread.
+    private func readHere<T>(_ body: (GRDB.Database) throws -> T) throws -> T { try Self.mapped { try pool.read(body) } }
 
     @discardableResult
     public func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
-        do {
-            // GRDB begins it IMMEDIATE: the lock is taken before the first read, so a read-then-write cannot fail half-way.
-            let pending = AfterCommit()
-            let result = try await pool.write { try body(SQLiteConnection(database: $0, pending: pending)) }
-            pending.run()
-            return result
-        } catch let error as DatabaseError {
-            throw Self.storeError(error)
+        try await withCheckedThrowingContinuation { (waiting: CheckedContinuation<T, any Error>) in
+            writer.add(
+                GroupedWriter.Job(
+                    run: { database in
+                        let pending = AfterCommit()
+                        let result = try body(SQLiteConnection(database: database, pending: pending))
+                        return {
+                            pending.run()
+                            waiting.resume(returning: result)
+                        }
+                    },
+                    fail: { waiting.resume(throwing: $0) }))
         }
     }
 
     public func close() async throws {
+        await writer.close()
         try Self.mapped { try pool.close() }
         lock.withLock { $0 = nil }
         if let ownedFolder { try? FileManager.default.removeItem(atPath: ownedFolder) }
@@ -96,7 +106,7 @@ public final class SQLiteDatabase: Database {
             try await pool.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [path]) }
         } catch {
             unlink(path)
-            throw (error as? DatabaseError).map(Self.storeError) ?? error
+            throw Self.mapped(error)
         }
         guard fsync(descriptor) == 0, FileFlush.folder(of: path) else {
             throw StoreError.fault("cannot flush \(path): \(String(cString: strerror(errno)))")
@@ -136,8 +146,11 @@ public final class SQLiteDatabase: Database {
     }
 
     private static func mapped<T>(_ body: () throws -> T) throws -> T {
-        do { return try body() } catch let error as DatabaseError { throw storeError(error) }
+        do { return try body() } catch { throw mapped(error) }
     }
+
+    /// The engine's errors in the store's words; all others as they are.
+    fileprivate static func mapped(_ error: any Error) -> any Error { (error as? DatabaseError).map(storeError) ?? error }
 
     /// The engine's error in the store's words.
     fileprivate static func storeError(_ error: DatabaseError) -> StoreError {
@@ -162,6 +175,116 @@ public final class SQLiteDatabase: Database {
         // NOT NULL and CHECK fail on values that checked types should have kept out: a mistake of ours.
         default: return .fault("SQLite \(error.extendedResultCode.rawValue): \(message) in \(error.sql ?? "no statement")")
         }
+    }
+}
+
+/// The thread that writes. Jobs that wait together share one transaction and one flush, each behind a savepoint of its own: one that
+/// throws takes nothing of the others with it, and nobody is answered before the flush.
+private final class GroupedWriter: Sendable {
+    struct Job: Sendable {
+        /// Does the work; the result tells its caller, once everything is flushed.
+        let run: @Sendable (GRDB.Database) throws -> @Sendable () -> Void
+        let fail: @Sendable (any Error) -> Void
+    }
+
+    private struct Queue {
+        var jobs: [Job] = []
+        var isClosing = false
+        /// Who waits for the end of the thread; it is there no more when `isClosed`.
+        var closing: [@Sendable () -> Void] = []
+        var isClosed = false
+    }
+
+    /// More than this at once would let the first of them wait for long.
+    private static let most = 64
+
+    private let pool: DatabasePool
+    private let queue = Mutex(Queue())
+    private let waiting = DispatchSemaphore(value: 0)
+
+    init(_ pool: DatabasePool) {
+        self.pool = pool
+        let thread = Thread { [self] in work() }
+        thread.name = "store"
+        thread.start()
+    }
+
+    func add(_ job: Job) {
+        let isTaken = queue.withLock { queue in
+            if !queue.isClosing { queue.jobs.append(job) }
+            return !queue.isClosing
+        }
+        guard isTaken else { return job.fail(StoreError.fault("the store is closed")) }
+        waiting.signal()
+    }
+
+    /// Ends the thread after the last write.
+    func close() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let isClosed = queue.withLock { queue in
+                queue.isClosing = true
+                if !queue.isClosed { queue.closing.append { done.resume() } }
+                return queue.isClosed
+            }
+            if isClosed { done.resume() } else { waiting.signal() }
+        }
+    }
+
+    private func work() {
+        while true {
+            waiting.wait()
+            let (group, isClosing) = queue.withLock { queue in
+                let group = Array(queue.jobs.prefix(Self.most))
+                queue.jobs.removeFirst(group.count)
+                return (group, queue.isClosing)
+            }
+            if !group.isEmpty { write(group) } else if isClosing { break }
+        }
+        let closing = queue.withLock { queue in
+            queue.isClosed = true
+            return queue.closing
+        }
+        for tell in closing { tell() }
+    }
+
+    /// Runs a group in one transaction, and tells each caller how its own part ended.
+    private func write(_ group: [Job]) {
+        var done: [(job: Job, tell: @Sendable () -> Void)] = [], failed: [(job: Job, error: any Error)] = [], hasBegun = false
+        do {
+            try pool.writeWithoutTransaction { database in
+                // The lock is taken before the first read, so a read-then-write cannot fail half-way.
+                try database.inTransaction(.immediate) {
+                    hasBegun = true
+                    for job in group {
+                        do {
+                            done.append((job, try group.count > 1 ? Self.apart(job, database) : job.run(database)))
+                        } catch {
+                            // Out of space, the engine may have given up the whole transaction by itself.
+                            guard database.isInsideTransaction else { throw error }
+                            failed.append((job, error))
+                        }
+                    }
+                    return done.isEmpty ? .rollback : .commit
+                }
+            }
+            for part in done { part.tell() }
+            for part in failed { part.job.fail(SQLiteDatabase.mapped(part.error)) }
+        } catch  where hasBegun && group.count > 1 {
+            // Nothing of it was kept: each stands or falls alone.
+            for job in group { write([job]) }
+        } catch {
+            for job in group { job.fail(SQLiteDatabase.mapped(error)) }
+        }
+    }
+
+    private static func apart(_ job: Job, _ database: GRDB.Database) throws -> @Sendable () -> Void {
+        var tell: (@Sendable () -> Void)?
+        try database.inSavepoint {
+            tell = try job.run(database)
+            return .commit
+        }
+        guard let tell else { throw StoreError.fault("a savepoint without its work") }
+        return tell
     }
 }
 

@@ -18,9 +18,12 @@ struct SweepStore: Sendable {
 
     /// Everything that was over before a moment. Counters with a note are locks on guessing passwords.
     ///
-    /// - Parameter kept: how the keys of counters begin that are never over.
-    func over(before: Moment, keeping kept: String) -> [Over] {
+    /// - Parameters:
+    ///   - empty: rows without content that stood for messages to nobody are over before this moment.
+    ///   - kept: how the keys of counters begin that are never over.
+    func over(before: Moment, empty: Moment, keeping kept: String) -> [Over] {
         [
+            Over(table: "outbox", key: "id", condition: "state = 'decoy' AND done_ms < \(empty)"),
             Over(table: "flow", key: "id", condition: "expires_ms < \(before)"),
             Over(table: "session", key: "id", condition: "ends_ms < \(before)"),
             Over(table: "outbox", key: "id", condition: "state <> 'waiting' AND done_ms < \(before)"),

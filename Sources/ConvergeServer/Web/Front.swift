@@ -108,7 +108,7 @@ public struct Front: Sendable {
     // MARK: the answer
 
     private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request, _ access: AccessLog) -> Response {
-        var headers = HTTPFields(), body = ResponseBody()
+        var headers = gate.headers(reply), body = ResponseBody()
         switch reply.body {
         case .page(let page):
             let visit = Visit(now: arrival.now, csrf: arrival.csrf, language: arrival.language, person: reply.person)
@@ -123,7 +123,6 @@ public struct Front: Sendable {
             headers[.contentType] = type
             if request.method != .head { body = streamed(pieces, access, status: reply.status) }
         }
-        for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
         for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
         for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
         if let field = HTTPField.Name("X-Request-Id") { headers[field] = arrival.id }
@@ -168,7 +167,7 @@ extension Front {
     /// Serves until it is told to stop; then answers what has begun and ends.
     public func application(extra: [any Service] = []) -> some ApplicationProtocol {
         Application(
-            router: router(),
+            router: router(), server: .connectionThread,
             configuration: .init(
                 address: .hostname(instance.config.listenHost, port: instance.config.listenPort), serverName: nil),
             services: extra, logger: instance.log)

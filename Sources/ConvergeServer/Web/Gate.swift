@@ -37,12 +37,18 @@ struct Gate: Sendable {
     let instance: Instance
     private let cookiePrefix: String
     private let trustedProxies: [CIDR]
+    private let plainHeaders: HTTPFields
+    private let storedHeaders: HTTPFields
 
     init(_ instance: Instance) {
         self.instance = instance
         cookiePrefix = instance.config.isSecure ? "__Host-converge" : "converge"
         trustedProxies = instance.config.trustedProxies
+        plainHeaders = Self.headers(isSecure: instance.config.isSecure, mayBeStored: false)
+        storedHeaders = Self.headers(isSecure: instance.config.isSecure, mayBeStored: true)
     }
+
+    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!, fetchSite = HTTPField.Name("Sec-Fetch-Site")!
 
     private var config: Config { instance.config }
 
@@ -64,7 +70,7 @@ struct Gate: Sendable {
 
     private func clientAddress(_ request: Request, _ context: FrontContext) -> IPAddress? {
         guard let peer = IPAddress(context.peer) else { return nil }
-        let forwarded = request.headers[values: .init("X-Forwarded-For")!].flatMap { $0.split(separator: ",").map { $0.trimmingSpaces() } }
+        let forwarded = request.headers[values: Self.forwardedFor].flatMap { $0.split(separator: ",").map { $0.trimmingSpaces() } }
         return ClientAddress.resolve(peer: peer, forwardedFor: forwarded, trusted: trustedProxies)
     }
 
@@ -89,7 +95,7 @@ struct Gate: Sendable {
 
     /// Every change is a post from our own pages: fetch metadata, then origin, then the token of the form.
     func refuseForgery(_ request: Request, _ arrival: Arrival) -> Reply? {
-        let site = request.headers[.init("Sec-Fetch-Site")!]
+        let site = request.headers[Self.fetchSite]
         let origin = request.headers[.origin]
         let fromElsewhere = site.map { $0 != "same-origin" && $0 != "none" } ?? (origin.map { $0 != config.publicURL } ?? false)
         let token = Array(arrival.form["csrf"].utf8)
@@ -110,15 +116,19 @@ struct Gate: Sendable {
     ].joined(separator: "; ")
 
     /// The headers of every answer.
-    func headers(_ reply: Reply) -> [(String, String)] {
-        var headers = [
-            ("Content-Security-Policy", Self.contentPolicy), ("Referrer-Policy", "same-origin"),
+    func headers(_ reply: Reply) -> HTTPFields { reply.mayBeStored ? storedHeaders : plainHeaders }
+
+    private static func headers(isSecure: Bool, mayBeStored: Bool) -> HTTPFields {
+        let texts: [(String, String?)] = [
+            ("Content-Security-Policy", contentPolicy), ("Referrer-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Cross-Origin-Opener-Policy", "same-origin"),
             ("Cross-Origin-Resource-Policy", "same-origin"),
             ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-            ("Cache-Control", reply.mayBeStored ? "public, max-age=31536000, immutable" : "no-store"),
+            ("Cache-Control", mayBeStored ? "public, max-age=31536000, immutable" : "no-store"),
+            ("Strict-Transport-Security", isSecure ? "max-age=31536000; includeSubDomains" : nil),
         ]
-        if config.isSecure { headers.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains")) }
+        var headers = HTTPFields()
+        for (name, value) in texts { if let name = HTTPField.Name(name) { headers[name] = value } }
         return headers
     }
 

@@ -18,6 +18,11 @@ enum FuzzRun {
 
     /// The examples themselves, then so many changed ones. The first that breaks something is told, and can be kept as an example.
     static func cases(_ count: Int, _ check: ParserCheck) throws {
+        if let broken = try firstBroken(count, check) { Issue.record("\(broken)") }
+    }
+
+    /// What the first input that breaks something breaks, nil when none does.
+    static func firstBroken(_ count: Int, _ check: ParserCheck) throws -> String? {
         let examples = try examples(check.name)
         #expect(!examples.isEmpty, "no examples of \(check.name)")
         var mutator = Mutator(seeds: examples, seed: seed)
@@ -26,10 +31,10 @@ enum FuzzRun {
             do {
                 try check.run(input)
             } catch {
-                Issue.record("\(check.name): \(error), given \(shown(input))")
-                return
+                return "\(check.name): \(error), given \(shown(input))"
             }
         }
+        return nil
     }
 
     /// The bytes as a literal of Swift.

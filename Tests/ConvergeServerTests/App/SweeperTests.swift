@@ -57,6 +57,27 @@ import Testing
         try await kit.close()
     }
 
+    @Test func `what stood for a message to nobody goes after an hour, real messages stay their week`() async throws {
+        let kit = try await DeliveryKit(box: DemoBox()), instance = kit.instance, now = kit.clock.now
+        for _ in 0..<3 { try await kit.insertText(life: .minutes(5)) }
+        try await kit.worker.round()
+        try await instance.database.write { db in
+            for _ in 0..<3 {
+                try instance.outbox.insertDecoy(
+                    OutboxMessage(kind: .text, to: "+447700900111", body: "Code 123456"), id: instance.world.newToken(bytes: 16),
+                    notAfter: now + .minutes(5), now: now, db)
+            }
+        }
+        kit.clock.advance(by: .hours(1))
+        try await Sweeper(instance, portion: 2).sweep()
+        #expect(try await count("outbox", kit) == 6)
+        kit.clock.advance(by: Span(ms: 1))
+        try await Sweeper(instance, portion: 2).sweep()
+        #expect(try await count("outbox", kit) == 3)
+        #expect(try await count("outbox WHERE state = 'sent'", kit) == 3)
+        try await kit.close()
+    }
+
     @Test func `wrong passwords are remembered for an hour, their number for thirty quiet days`() async throws {
         let kit = try await DeliveryKit(), instance = kit.instance, key = "lock:x"
         let stored: @Sendable () async throws -> PasswordLockState? = {

@@ -1,6 +1,7 @@
 import ConvergeCore
 import Foundation
 import HTTPTypes
+import Synchronization
 import Testing
 
 @testable import ConvergeServer
@@ -46,19 +47,84 @@ struct ServerFuzzTests {
 
     @Test("a configuration is read or refused by name, whatever is in the file")
     func configuration() throws {
-        try FuzzRun.cases(
-            500,
-            ParserCheck("settings") { bytes in
-                do {
-                    let config = try Config.read(yaml: text(bytes), environment: [:])
-                    let url = try must(URLComponents(string: config.publicURL), "\(config.publicURL) is no address")
-                    try hold(["http", "https"].contains(url.scheme) && url.path.isEmpty && url.user == nil, config.publicURL)
-                    try hold((0...65_535).contains(config.listenPort) && !config.textCountries.isEmpty && !config.isDemo, "bounds")
-                    try hold(TimeZone(identifier: config.organisation.zone) != nil, "zone")
-                } catch let error as ConfigError {
-                    try hold(!error.problems.isEmpty && error.problems.allSatisfy { !$0.isEmpty }, "refused without a reason")
+        let seen = Seen()
+        try FuzzRun.cases(500, Self.configuration { try seen.note { try Config.read(yaml: $0, environment: [:]) }($0) })
+        // Were nearly all of them refused, nothing would be known of what is read, and the other way round.
+        #expect(seen.read > 50 && seen.refused > 50, "\(seen.read) were read, \(seen.refused) refused")
+    }
+
+    /// What must hold of a reader of configuration files.
+    private static func configuration(_ read: @escaping @Sendable (String) throws -> Config) -> ParserCheck {
+        ParserCheck("settings") { bytes in
+            do {
+                let config = try read(text(bytes))
+                let url = try must(URLComponents(string: config.publicURL), "\(config.publicURL) is no address")
+                try hold(["http", "https"].contains(url.scheme) && url.path.isEmpty && url.user == nil, config.publicURL)
+                try hold((0...65_535).contains(config.listenPort) && !config.textCountries.isEmpty && !config.isDemo, "bounds")
+                try hold(TimeZone(identifier: config.organisation.zone) != nil, "zone")
+            } catch let error as ConfigError {
+                let names = ConfigKey.all.map(\.name)
+                try hold(!error.problems.isEmpty, "refused without a reason")
+                for problem in error.problems {
+                    let isNamed = names.contains { problem.hasPrefix($0) } || problem.contains("is not a setting")
+                    try hold(isNamed || problem.hasPrefix("The file is no") || problem.contains(": aliases are not"), problem)
                 }
-            })
+            }
+        }
+    }
+
+    /// How often a reader read, and how often it refused.
+    private final class Seen: Sendable {
+        private let counts = Mutex((read: 0, refused: 0))
+        var read: Int { counts.withLock(\.read) }
+        var refused: Int { counts.withLock(\.refused) }
+
+        func note(_ read: @escaping @Sendable (String) throws -> Config) -> @Sendable (String) throws -> Config {
+            { yaml in
+                do {
+                    let config = try read(yaml)
+                    self.counts.withLock { $0.read += 1 }
+                    return config
+                } catch {
+                    self.counts.withLock { $0.refused += 1 }
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Readers that forget something now and then, as a change could make the real one do.
+    private static let forgetful: [(String, @Sendable (String) throws -> Config)] = [
+        ("a path in the address", { yaml in try changed(yaml) { if yaml.contains("/") { $0.publicURL += "/x" } } }),
+        ("a port that is none", { yaml in try changed(yaml) { if yaml.utf8.count % 7 == 0 { $0.listenPort = 65_536 } } }),
+        ("a zone that is none", { yaml in try changed(yaml) { if yaml.utf8.count % 7 == 0 { $0.organisation.zone += "?" } } }),
+        ("no country", { yaml in try changed(yaml) { if yaml.utf8.count % 7 == 0 { $0.textCountries = [] } } }),
+        ("a demo", { yaml in try changed(yaml) { $0.isDemo = yaml.utf8.count % 7 == 0 } }),
+        (
+            "a refusal without a reason",
+            { yaml in
+                do { return try changed(yaml) { _ in } } catch is ConfigError { throw ConfigError(problems: []) }
+            }
+        ),
+        (
+            "a refusal that names nothing",
+            { yaml in
+                do { return try changed(yaml) { _ in } } catch is ConfigError { throw ConfigError(problems: ["Something is wrong."]) }
+            }
+        ),
+        ("another error", { yaml in if yaml.contains("&") { throw CancellationError() } else { return try changed(yaml) { _ in } } }),
+    ]
+
+    private static func changed(_ yaml: String, _ change: (inout Config) -> Void) throws -> Config {
+        var config = try Config.read(yaml: yaml, environment: [:])
+        change(&config)
+        return config
+    }
+
+    @Test("a reader that forgets something is found", arguments: forgetful.indices)
+    func forgetfulReaders(_ index: Int) throws {
+        let (name, read) = Self.forgetful[index]
+        #expect(try FuzzRun.firstBroken(500, Self.configuration(read)) != nil, "\(name)")
     }
 
     @Test("a list of leaked passwords is taken whole or not at all")

@@ -28,6 +28,7 @@ struct FaultTests {
         let activities = try await server.audit(of: ada).filter(\.success).map(\.activity)
         #expect(activities.filter { $0 == .registered }.count == 3 && activities.last == .signedIn)
         #expect(walk.failures > 150, "\(walk.failures) failures in \(walk.steps) steps")
+        walk.expectPosts("wizard")
     }
 
     @Test("the next sign-in with the app, from a text to the app, and out again")
@@ -49,6 +50,7 @@ struct FaultTests {
         try await walk.open("/sign-out")
         try await walk.submit("/sign-out")
         #expect(try await server.audit(of: ada).filter(\.success).map(\.activity).suffix(3) == [.challengeAnswered, .signedIn, .signedOut])
+        walk.expectPosts("challenge")
     }
 
     @Test("an access pass and a recovery code are spent with the step that they open, or not at all")
@@ -72,6 +74,7 @@ struct FaultTests {
         try await walk.submit("/use", ["use": try #require(uses.first { $0.hasSuffix(".recoveryCode") })])
         try await walk.submit("/answer", ["code": code])
         #expect(walk.page.path == "/", "\(walk.page.heading)")
+        walk.expectPosts("emergency")
     }
 
     @Test("a reset with two proofs")
@@ -95,6 +98,7 @@ struct FaultTests {
         let browser = TestBrowser(server)
         try await browser.signIn("ada", ResetStory.newPassword)
         #expect(browser.page.heading == "Enter the code from your authenticator app")
+        walk.expectPosts("reset")
     }
 
     @Test("a reset for a name that does not exist, and an unlock")
@@ -117,6 +121,7 @@ struct FaultTests {
         try await walk.submit("/answer", ["code": walk.browser.appCode(secret: ResetStory.appSecret)])
         try await walk.submit("/unlock")
         #expect(walk.page.heading == "Your account is unlocked")
+        walk.expectPosts("resetOfNobody")
     }
 
     @Test("security info: proof, add, change, default, delete, password, “this wasn’t me”")
@@ -149,6 +154,7 @@ struct FaultTests {
         try await walk.submit("/not-me")
         #expect(walk.page.heading == "Thank you for telling us")
         #expect(walk.survived <= 2, "only the idle limit may")
+        walk.expectPosts("securityInfo")
     }
 
     @Test("the first administrator, and a password that must be changed")
@@ -173,6 +179,7 @@ struct FaultTests {
         let new = "four green kites by noon"
         try await walk.submit("/password", ["new": new, "again": new])
         #expect(walk.page.path == "/", "\(walk.page.heading)")
+        walk.expectPosts("setUp")
     }
 
     @Test("an answer that is lost after its transaction: asked again, the page shows where things are, and nothing happens twice")

@@ -18,6 +18,8 @@ final class FaultWalk: @unchecked Sendable {
     private(set) var steps = 0
     /// How many of them nobody saw.
     private(set) var survived = 0
+    /// What was sent, as `FaultRoutes` names it.
+    private(set) var posts: Set<String> = []
 
     private static let errors: [StoreError] = [.busy, .full, .fault("planted")]
     /// No step has more statements.
@@ -56,13 +58,34 @@ final class FaultWalk: @unchecked Sendable {
     }
 
     func submit(_ action: String, _ fields: [String: String] = [:], _ place: SourceLocation = #_sourceLocation) async throws {
+        if let form = page.forms.first(where: { $0.action.hasSuffix(action) }) { try await note(form.action) }
         try await step("POST \(action)", place) { try await $0.submit(action, fields, place) }
         try await follow(place)
     }
 
     func post(_ path: String, _ fields: [String: String], _ place: SourceLocation = #_sourceLocation) async throws {
+        try await note(path)
         try await step("POST \(path)", place) { try await $0.post(path, fields) }
         try await follow(place)
+    }
+
+    /// Writes down which route a form goes to, or which action of which conversation.
+    private func note(_ path: String) async throws {
+        let parts = path.split(separator: "?")[0].split(separator: "/").map(String.init)
+        guard parts.first == "flows", parts.count == 3 else {
+            posts.insert(FaultRoutes.pattern(of: "/" + parts.joined(separator: "/")) ?? path)
+            return
+        }
+        let kind = try await server.instance.database.read { db in
+            try db.row("SELECT kind FROM flow WHERE id = \(parts[1])")?.text("kind")
+        }
+        posts.insert("\(kind ?? "none") \(parts[2])")
+    }
+
+    /// Each story says in `FaultRoutes` what it sends; together they send everything that can be sent.
+    func expectPosts(_ story: String, _ place: SourceLocation = #_sourceLocation) {
+        let told = FaultRoutes.walked[story] ?? []
+        #expect(posts == told, "\(story) sends \(posts.sorted())", sourceLocation: place)
     }
 
     private func follow(_ place: SourceLocation) async throws {
@@ -112,6 +135,33 @@ final class FaultWalk: @unchecked Sendable {
             sourceLocation: place)
         #expect(!page.html.contains("planted") && !page.html.contains("SELECT") && !page.html.contains("StoreError"), sourceLocation: place)
         #expect(tab.cookies["converge"] == browser.cookies["converge"], "\(what): a session of a step that failed", sourceLocation: place)
+    }
+
+    /// Asks for an answer that is sent while it is read. A failure before its first byte is a fault page; later it cuts the answer off,
+    /// so that nobody takes a part for the whole.
+    func expectCut(_ path: String, _ place: SourceLocation = #_sourceLocation) async throws {
+        var cuts = 0
+        for count in 1...Self.most {
+            let tab = browser.tab()
+            database.arm(at: count, Self.errors[count % Self.errors.count])
+            do {
+                try await tab.open(path)
+                guard let statement = database.disarm() else {
+                    #expect(tab.page.status == 200 && cuts > 0, "\(path): \(cuts) times cut off", sourceLocation: place)
+                    return
+                }
+                failures += 1
+                guard !(tab.page.status == 200 && statement.hasPrefix("UPDATE session SET seen_ms") || statement == "COMMIT") else {
+                    continue
+                }
+                expectFaultPage(tab, "\(path) failed at \(count): \(statement)", place)
+            } catch is StoreError {
+                database.disarm()
+                failures += 1
+                cuts += 1
+            }
+        }
+        Issue.record("\(path) has no end", sourceLocation: place)
     }
 
     // MARK: a lost answer

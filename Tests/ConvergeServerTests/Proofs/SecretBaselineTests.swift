@@ -241,9 +241,13 @@ struct SecretBaselineTests {
         let hidden = try #require(browser.page.forms.first { $0.hidden["credential"] == home.phone.text }).hidden
         try await browser.post("/security-info/change", hidden)
         let sent = try await home.server.messages().count
-        for (country, number) in [("RU", "+7 912 345 67 89"), ("GB", "0909 879 1234"), ("GB", "+882 13 300655")] {
+        for (country, number, sentence) in [
+            ("RU", "+7 912 345 67 89", "don’t send codes to that country"), ("GB", "0909 879 1234", "costs extra"),
+            ("GB", "070 1234 5678", "costs extra"), ("GB", "07640 123456", "Texts don’t reach that number"),
+            ("GB", "+882 13 300655", "don’t send codes to that country"),
+        ] {
             try await browser.submit("/phone", ["country": country, "number": number])
-            #expect(browser.page.status == 422, "\(number)")
+            #expect(browser.page.status == 422 && browser.page.says(sentence), "\(number): \(browser.page.text)")
         }
         #expect(try await home.server.messages().count == sent)
     }

@@ -59,6 +59,20 @@ struct SecurityInfoTests {
         #expect(try await home.server.audit(of: home.ada).contains { $0.activity == .registered && $0.details["method"] == "totpApp" })
     }
 
+    @Test func `what was registered in one and the same moment stays in the order of its registration`() async throws {
+        let server = try await TestServer(), instance = server.instance, ada = try await server.add("ada")
+        var given: [CredentialID] = []
+        for _ in 0..<6 { given.append(try await server.give(ada, .totpApp, content: CredentialContent(), by: .appCode)) }
+        let bea = try await server.add("bea"), first = try await server.give(bea, .totpApp, content: CredentialContent(), by: .appCode)
+        let (order, moments) = try await instance.database.read { db in
+            let all = try instance.credentials.all(of: ada, db)
+            let other = try instance.credentials.find(first, of: bea, db)?.credential.addedAt
+            return (all.map(\.id), all.map(\.credential.addedAt) + [other])
+        }
+        #expect(order == given)
+        #expect(moments.first == moments.last, "another person's is dated as it is")
+    }
+
     @Test func `a number changes only with the code sent to the new one, and stays the default`() async throws {
         let home = try await Household(), browser = home.browser
         try await home.signIn(to: "/security-info")

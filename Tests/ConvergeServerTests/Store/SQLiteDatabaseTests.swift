@@ -1,7 +1,8 @@
 import ConvergeCore
-import ConvergeServer
 import Foundation
 import Testing
+
+@testable import ConvergeServer
 
 @Suite struct SQLiteDatabaseTests {
     struct Stop: Error, Equatable {}
@@ -133,6 +134,63 @@ import Testing
         }
         #expect(try await pools[1].read { try $0.row("SELECT v FROM n")?.int("v") } == 100)
         for pool in pools { try await pool.close() }
+    }
+
+    @Test func `of many writes at once each stands or falls alone, and each sees those before it`() async throws {
+        let database = try await database()
+        let outcomes = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<300 {
+                group.addTask {
+                    do {
+                        try await database.write { connection in
+                            try connection.execute("INSERT INTO person (id, age) VALUES (\("p\(number % 100)"), \(number))")
+                            if number % 7 == 0 { throw Stop() }
+                        }
+                        return true
+                    } catch StoreError.conflict {
+                        return false
+                    } catch is Stop {
+                        return false
+                    }
+                }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        let rows = try await database.read { try $0.rows("SELECT age FROM person").map { try $0.int("age") } }
+        #expect(rows.count == outcomes && Set(rows.map { $0 % 100 }).count == rows.count)
+        #expect(rows.allSatisfy { $0 % 7 != 0 } && rows.count == 100)
+        try await database.close()
+    }
+
+    @Test func `more readers than connections wait, and see one moment each`() async throws {
+        let database = try await database()
+        try await database.write { try $0.execute("INSERT INTO person (id, age) VALUES ('a', 0)") }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<200 {
+                group.addTask { _ = try await database.write { try $0.execute("UPDATE person SET age = age + 1") } }
+                group.addTask {
+                    let pair = try await database.read { connection in
+                        try (0..<2).map { _ in try connection.row("SELECT age FROM person")?.int("age") }
+                    }
+                    #expect(pair[0] == pair[1])
+                    return
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await database.read { try $0.row("SELECT age FROM person")?.int("age") } == 200)
+        try await database.close()
+        await #expect(throws: StoreError.self) { try await database.write { try $0.execute("DELETE FROM person") } }
+    }
+
+    @Test func `statements prepared before a table grew by a column go on`() async throws {
+        let database = try await database()
+        try await database.write { try $0.execute("INSERT INTO person (id, age) VALUES ('a', 7)") }
+        #expect(try await database.read { try $0.row("SELECT * FROM person")?.int("age") } == 7)
+        try await database.write { try $0.execute("ALTER TABLE person ADD COLUMN more TEXT DEFAULT 'new'") }
+        for _ in 0..<8 { #expect(try await database.read { try $0.row("SELECT * FROM person")?.int("age") } == 7) }
+        #expect(try await database.read { try $0.row("SELECT id, more FROM person")?.text("more") } == "new")
+        try await database.close()
     }
 
     @Test func `a new database file is nobody else's to read`() async throws {

@@ -108,10 +108,12 @@ enum OwnPassword {
         let request = verified.request, dossier = verified.dossier
         let current = Secret(request.form["current"])
         guard !current.bytes.isEmpty else { return page(dossier, errors: [FieldError("current", Refusal(.fieldEmpty))]) }
-        let record: PersonRecord
-        switch try await PasswordDoor(instance: instance).compare(name: dossier.record.name, password: current, request) {
-        case .right(let found, _) where found.id == dossier.person.id: record = found
-        case .right: throw Overtaken()
+        let record: PersonRecord, door = PasswordDoor(instance: instance)
+        switch try await door.compare(name: dossier.record.name, password: current, request) {
+        case .right(let found, let guess) where found.id == dossier.person.id:
+            try await instance.database.write { db in try door.forget(guess, db) }
+            record = found
+        case .right, .tooMany: throw Overtaken()
         case .refused(let refusal):
             let shown = refusal.code == .signInLocked ? refusal : Refusal(.passwordCurrentWrong)
             try await instance.database.write { db in

@@ -57,17 +57,16 @@ enum SignInRoutes {
         if name.isEmpty { missing.append(FieldError("name", Refusal(.fieldEmpty))) }
         if password.bytes.isEmpty { missing.append(FieldError("password", Refusal(.fieldEmpty))) }
         guard missing.isEmpty else { return .page(page(request, name: name, errors: missing), status: 422) }
-        if let until = try await spend(
-            Budgets.signInsPerNetwork, "sign-in:from:" + instance.keyed(request.network, "budget"), request, instance)
-        {
+        let network = "sign-in:from:" + instance.keyed(request.network, "budget"), door = PasswordDoor(instance: instance)
+        switch try await door.compare(name: name, password: password, network: network, request) {
+        case .tooMany(let until):
             return .page(TooManyPage(until: until, again: "/sign-in"), status: 429)
-        }
-        switch try await PasswordDoor(instance: instance).compare(name: name, password: password, request) {
         case .refused(let refusal):
             return .page(page(request, name: name, errors: [FieldError("password", refusal)]), status: 422)
-        case .right(let record, _):
+        case .right(let record, let guess):
             return try await instance.database.write { db in
-                try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
+                try door.forget(guess, db)
+                return try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
             }
         }
     }
@@ -122,12 +121,6 @@ enum SignInRoutes {
         try instance.budgets.clear([budget] + ceilings, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
         return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
-    }
-
-    private static func spend(
-        _ rule: BudgetRule, _ key: String, _ request: AnonymousRequest, _ instance: Instance
-    ) async throws -> Moment? {
-        try await instance.database.write { db in try instance.budgets.spend(key, rule, now: request.now, db) }
     }
 
     // MARK: leaving

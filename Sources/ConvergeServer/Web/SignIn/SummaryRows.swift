@@ -51,7 +51,6 @@ struct SummaryRows {
 enum PhoneText {
     /// International format of an E.164 number, the number itself when it cannot be read.
     static func shown(_ e164: String) -> String {
-        if case .success(let parsed) = PhoneParser.parse(e164, region: "ZZ") { return parsed.display }
-        return e164
+        PhoneParser.international(e164) ?? e164
     }
 }
