@@ -35,13 +35,20 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->region, formatted);
         util.Format(number, PhoneNumberUtil::E164, &formatted);
         copy(out->e164, formatted);
-        // Zeros that lead a number where none can ("00 007…" in a country with a trunk prefix) would read back as another number, and one
-        // telephone would pass for two.
-        if (number.italian_leading_zero()) {
-            PhoneNumber again;
-            std::string second;
-            if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
-            if (second != formatted) out->possible = 0;
+        // A number may read back as another one, and then one telephone would pass for two: zeros that lead it where none can ("00 007…" in
+        // a country with a trunk prefix), or a sign of mobile telephones that is dialled no longer ("+52 1 …"). The second reading
+        // counts, where it is the last and nothing was added that the person typed for something else.
+        PhoneNumber again;
+        std::string second, third;
+        if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
+        if (second != formatted) {
+            if (util.Parse(second, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &third);
+            if (number.italian_leading_zero() || third != second || !util.IsPossibleNumber(again)) {
+                out->possible = 0;
+            } else {
+                number = again;
+                copy(out->e164, second);
+            }
         }
         util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
         copy(out->international, formatted);
