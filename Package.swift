@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .systemLibrary(name: "CZxcvbn", providers: [.apt(["libzxcvbn-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         // A C++ shim with a C header: Swift never sees C++.
         .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber"), .linkedLibrary("protobuf")]),
         .target(
@@ -43,7 +44,7 @@ let package = Package(
         .target(
             name: "ConvergeServer",
             dependencies: [
-                "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPhone",
+                "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPQ", "CPhone",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "GRDB", package: "GRDB.swift"),

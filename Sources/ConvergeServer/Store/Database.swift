@@ -8,6 +8,9 @@ public enum StoreError: Error, Hashable, Sendable {
     case tooLarge
     /// The disk is full.
     case full
+    /// The server cannot be reached, or went away before it confirmed: what was asked may or may not have been done. The text is for
+    /// the log.
+    case unavailable(String)
     /// Anything else: the world broke or a query is wrong. The text is for the log, never for a page.
     case fault(String)
 }
@@ -46,6 +49,14 @@ public protocol Database: Sendable {
     @discardableResult
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
 
+    /// What other nodes tell over this store: words given to `Dialect.notify`, until the task that reads them ends. Nil where there are
+    /// no other nodes to hear of; whoever listens looks by themselves now and then in any case.
+    func notifications(_ channel: String) -> AsyncStream<String>?
+
     /// Waits for running closures and closes; no call may follow.
     func close() async throws
+}
+
+extension Database {
+    public func notifications(_ channel: String) -> AsyncStream<String>? { nil }
 }

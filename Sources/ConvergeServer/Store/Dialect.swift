@@ -12,6 +12,14 @@ public enum Dialect: String, Sendable, CaseIterable {
         }
     }
 
+    /// Tells all nodes something when the running transaction commits. SQLite's processes find out by looking.
+    public func notify(_ channel: String, _ word: String) -> SQL? {
+        switch self {
+        case .sqlite: nil
+        case .postgres: "SELECT pg_notify(\(channel), \(word))"
+        }
+    }
+
     /// Run first in a migration's transaction: only one node migrates. SQLite's write transaction is that lock.
     public var migrationLock: SQL? {
         switch self {
