@@ -4,7 +4,7 @@ SHELL := /bin/bash
 program := .build/debug/converge
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench fuzz pictures clean
+.PHONY: help run test test-all measure lint format bench fuzz pictures clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -21,10 +21,14 @@ test: ## build, lint and run every test once
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
 	swift test --skip-build --parallel
+	@$(MAKE) --no-print-directory measure
 	scripts/journeys
 
-test-all: ## the tests of `make test`, with every journey at every width
-	@CONVERGE_EVERY_WIDTH=1 $(MAKE) --no-print-directory test
+test-all: ## the tests of `make test`, with every journey at every width and the walks through their whole product
+	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
+
+measure: ## measure whether names that exist can be told by the time of an answer (tests must be built)
+	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter sameTime
 
 lint: ## check the format of the sources
 	swift format lint --strict --parallel -r Sources Tests Package.swift
@@ -32,16 +36,15 @@ lint: ## check the format of the sources
 format: ## put the sources into that format
 	swift format --in-place --parallel -r Sources Tests Package.swift
 
-bench: ## measure (a package of its own, so that the main build does not pay for it)
-	@if [ -d Benchmarks ]; then cd Benchmarks && swift package benchmark $(ARGS); \
-	else echo "Benchmarks live in Benchmarks/, a package of its own. There are none yet."; fi
+bench: ## measure a release build over HTTP (options: make bench ARGS="--accounts 1000"); the first build takes twenty minutes
+	swift build -c release --product converge --scratch-path .build-release
+	@Benchmarks/bench.py $(ARGS)
 
-fuzz: ## feed the parsers of outside bytes with broken input
-	@if [ -x Fuzz/run ]; then Fuzz/run $(ARGS); \
-	else echo "Fuzzers live in Fuzz/, a package of its own, started by Fuzz/run. There are none yet."; fi
+fuzz: ## feed the parsers of outside bytes with broken input (options: make fuzz ARGS="--seconds 600 csv")
+	@Fuzz/run $(ARGS)
 
 pictures: ## take the pictures of the documentation again
 	scripts/pictures
 
 clean: ## remove what was built (the next build is a first one again) and the Python packages of the tests
-	rm -rf .build .venv Benchmarks/.build Fuzz/.build
+	rm -rf .build .build-release .venv Fuzz/.build

@@ -55,14 +55,21 @@ struct PolicyCommand: AsyncParsableCommand {
 
         /// Everybody as they come, so that a long list needs no memory; then the numbers, in one JSON document.
         private func sayDocument(_ text: String) async throws -> Administration.CheckReport {
-            var isFirst = true
+            var printer = Printer(.json, opening: "{\"people\":[")
+            // Most people are like many others: all of it but the name is encoded once.
+            var known: [Administration.CheckedPerson: String] = [:]
             let report = try await place.with { administration in
                 try await administration.check(text) { person in
-                    say((isFirst ? "{\"people\":[\n" : ",\n") + (try jsonLine(person)), end: "")
-                    isFirst = false
+                    var nameless = person
+                    nameless.name = ""
+                    if known.count > 10_000 { known = [:] }
+                    let rest = try known[nameless] ?? jsonLine(nameless)
+                    known[nameless] = rest
+                    try printer.add(rest.replacing("\"name\":\"\"", with: "\"name\":" + jsonLine(person.name), maxReplacements: 1))
                 }
             }
-            say((isFirst ? "{\"people\":[" : "\n") + "]," + (try jsonLine(report)).dropFirst())
+            printer.closing = "]," + (try jsonLine(report)).dropFirst()
+            printer.finish()
             return report
         }
 
@@ -136,18 +143,35 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(name: .long, help: "User name.") var person: String?
     @Option(name: .long, help: "success or failure.") var result: String?
     @Option(name: .long, help: "Only the last so many hours.") var hours: Int?
-    @Option(name: .long, help: "At most so many events.") var limit = 100
+    @Option(name: .long, help: "At most so many events. Left out: 100, and all of them with --json or --csv.") var limit: Int?
     @Flag(name: .long, help: "Print JSON.") var json = false
     @Flag(name: .long, help: "Print CSV.") var csv = false
     @OptionGroup var place: Place
 
+    func validate() throws {
+        if json, csv { throw ValidationError("Choose one of --json and --csv.") }
+        if let limit, limit < 1 { throw ValidationError("--limit is a number from 1.") }
+        if let hours, hours < 1 { throw ValidationError("--hours is a number from 1.") }
+    }
+
     func run() async throws {
         let query = Administration.AuditQuery(
-            category: category, activity: activity, person: person, result: result, hours: hours, limit: limit)
-        let rows = try await place.with { try await $0.audit(query) }
-        if json { return try sayJSON(rows) }
-        if csv { return say(Administration.csv(rows)) }
-        for row in rows { say([row.at, row.activity, row.result, row.person ?? "-", row.reason ?? ""].joined(separator: "\t")) }
+            category: category, activity: activity, person: person, result: result, hours: hours,
+            limit: limit ?? (json || csv ? nil : 100))
+        var printer = Printer(json ? .json : .lines)
+        if csv { say(Administration.csvHeader, end: "") }
+        let hasMore = try await place.with { administration in
+            try await administration.audit(query) { rows in
+                if csv { return say(Administration.csv(rows), end: "") }
+                for row in rows { try printer.add(json ? jsonLine(row) : Self.line(row)) }
+            }
+        }
+        printer.finish()
+        if hasMore { remark("There are older events. --limit shows more of them, --csv and --json all.") }
+    }
+
+    private static func line(_ row: Administration.AuditRow) -> String {
+        [row.at, row.activity, row.result, row.person ?? "-", row.reason ?? ""].joined(separator: "\t")
     }
 }
 
@@ -166,10 +190,12 @@ struct PasswordsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let config = try place.read()
-            let target = config.passwords.breachedList ?? (place.data.map { $0 + "/breached.bin" } ?? "")
-            guard !target.isEmpty else { throw CommandFailure("Say where the list is kept: passwords.breachedList in the configuration.") }
-            let count = try BreachedList.importing(from: file, to: target)
-            say("Imported \(count) hashes into \(target).")
+            let target = config.passwords.breachedList ?? place.data.map { DemoFolder($0).breachedListPath }
+            guard let target else {
+                throw CommandFailure("Say where the list is kept: passwords.breachedList in the configuration. Nothing was imported.")
+            }
+            let count = try BreachedList.importing(from: file, to: target) { remark("Read \($0 / 1_000_000) million lines.") }
+            say("Imported \(count) hashes into \(target). A server takes them from its next start on.")
         }
     }
 }

@@ -10,19 +10,31 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo", abstract: "Try Converge on this machine, with example people.",
         discussion: "Data survives restarts. Texts and mails are shown at /dev/outbox instead of being sent.")
 
-    @Option(name: .long, help: "Port on this machine.")
-    var port = 8080
+    @Option(name: .long, help: "Port on this machine. Left out: the one used before in this folder, at first 8080.")
+    var port: Int?
 
     @Option(name: .long, help: "Folder for data; made when it is not there.")
     var data = "data"
 
+    func validate() throws {
+        if let port, !(1...65535).contains(port) { throw ValidationError("A port is a number from 1 to 65535.") }
+    }
+
     func run() async throws {
-        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let config = Config.demo(dataFolder: data, port: port, environment: ProcessInfo.processInfo.environment)
+        let folder = DemoFolder(data), former = folder.port, port = self.port ?? former ?? DemoFolder.usualPort
+        try folder.make()
+        let config = try Config.demo(dataFolder: data, port: port, environment: ProcessInfo.processInfo.environment)
         let instance = try await assemble(config, box: DemoBox(), log: Place.logger(.warning))
         let people = try await Administration(instance).seedDemo()
+        try folder.remember(port: port)
         greet(config, people)
-        try await Server(instance).run()
+        do {
+            try await Server(instance).run()
+        } catch {
+            // Somebody else has this port; commands go on naming the one that works.
+            try? folder.remember(port: former)
+            throw error
+        }
     }
 
     private func greet(_ config: Config, _ people: [Administration.DemoPerson]) {
@@ -51,13 +63,11 @@ struct ServeCommand: AsyncParsableCommand {
     var config: String
 
     func run() async throws {
-        var place = Place()
-        place.config = config
-        place.data = nil
-        let settings = try place.read()
+        let settings = try Place.read(file: config)
         try settings.validateForProduction()
+        let world = World.system(environment: ProcessInfo.processInfo.environment)
         let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-        let instance = try await assemble(settings, box: nil, log: LogLines.logger(level, json: settings.logFormat == .json))
+        let instance = try await assemble(settings, box: nil, log: LogLines.logger(level, json: settings.logFormat == .json, world: world))
         try await Server(instance).run()
     }
 }
@@ -69,20 +79,7 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup var place: Place
 
     func run() async throws {
-        try await place.with { _ in say("The store is up to date.") }
-    }
-}
-
-/// Opens everything and says what is missing.
-struct DoctorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "doctor", abstract: "Open everything and say what is missing.")
-
-    @OptionGroup var place: Place
-
-    func run() async throws {
-        try await place.with { administration in
-            for line in try await administration.diagnose() { say(line) }
-        }
+        try await place.with(mayCreate: true) { _ in say("The store is up to date.") }
     }
 }
 

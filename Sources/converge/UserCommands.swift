@@ -7,9 +7,13 @@ import Foundation
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "People: add, look, help.",
-        subcommands: [
-            Add.self, List.self, Show.self, Import.self, ResetPassword.self, Pass.self, RevokeSessions.self, RoleChange.self,
-            AdminCode.self,
+        groupedSubcommands: [
+            CommandGroup(name: "Adding and looking", subcommands: [Add.self, Import.self, List.self, Show.self]),
+            CommandGroup(
+                name: "Helping",
+                subcommands: [ResetPassword.self, Unlock.self, Pass.self, Wipe.self, RevokeSessions.self]),
+            CommandGroup(name: "Accounts", subcommands: [Block.self, Unblock.self, Disable.self, Enable.self]),
+            CommandGroup(name: "Administrators", subcommands: [RoleChange.self, AdminCode.self]),
         ])
 
     struct Add: AsyncParsableCommand {
@@ -29,6 +33,7 @@ struct UserCommand: AsyncParsableCommand {
 
         func run() async throws {
             let given = passwordStdin ? readLine().map { Secret($0) } : nil
+            if passwordStdin, given == nil { throw CommandFailure("There was no password on standard input. Nobody was added.") }
             let new = Administration.NewPerson(
                 name: name, displayName: displayName, kind: guest ? .guest : .member, roles: Set(role), groups: group, mobile: mobile,
                 email: email, officePhone: officePhone)
@@ -41,6 +46,31 @@ struct UserCommand: AsyncParsableCommand {
         }
     }
 
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add people from a CSV file: all of them, or none.",
+            discussion: """
+                Columns, by their header: name, displayName, kind (member or guest), roles and groups (separated by ;), mobile, email, \
+                officePhone. Every broken row is named by its number. First passwords are printed once.
+                """)
+
+        @Argument(help: "CSV file, UTF-8, first row is the header.") var file: String
+        @Flag(name: .long, help: "Print JSON.") var json = false
+        @OptionGroup var place: Place
+
+        func run() async throws {
+            guard let data = FileManager.default.contents(atPath: file) else { throw CommandFailure("The file \(file) cannot be read.") }
+            let added = try await place.with { administration in
+                try await administration.importPeople(csv: Array(data)) { done, all in
+                    if done == all || done % 100 == 0 { remark("Passwords made: \(done) of \(all)") }
+                }
+            }
+            if json { return try sayJSON(added.map { ["name": $0.name, "password": $0.password.text] }) }
+            for person in added { say("\(person.name)\t\(person.password.text)") }
+            remark("Added \(added.count) \(added.count == 1 ? "person" : "people").")
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Everybody.")
 
@@ -48,14 +78,19 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
 
         func run() async throws {
-            let people = try await place.with { try await $0.list() }
-            if json { return try sayJSON(people) }
-            for person in people {
-                let methods = person.methods.map(\.method.rawValue).joined(separator: ", ")
-                say(
-                    [person.name, person.displayName, person.state.rawValue, methods.isEmpty ? "nothing registered" : methods].joined(
-                        separator: "\t"))
+            var printer = Printer(json ? .json : .lines)
+            try await place.with { administration in
+                try await administration.list { page in
+                    for person in page { try printer.add(json ? jsonLine(person) : Self.line(person)) }
+                }
             }
+            printer.finish()
+        }
+
+        private static func line(_ person: Administration.Listed) -> String {
+            let methods = person.methods.map(\.method.rawValue).joined(separator: ", ")
+            return [person.name, person.displayName, person.state.rawValue, methods.isEmpty ? "nothing registered" : methods]
+                .joined(separator: "\t")
         }
     }
 
@@ -70,79 +105,15 @@ struct UserCommand: AsyncParsableCommand {
             let person = try await place.with { try await $0.show(name) }
             if json { return try sayJSON(person) }
             say("\(person.name) (\(person.displayName)), \(person.kind.rawValue), \(person.state.rawValue)")
+            if let reason = person.blockedBecause { say("blocked because: \(reason)") }
+            if let until = person.lockedUntil { say("locked until \(until) after wrong passwords") }
             if !person.roles.isEmpty { say("roles   " + person.roles.map(\.rawValue).joined(separator: ", ")) }
             if !person.groups.isEmpty { say("groups  " + person.groups.joined(separator: ", ")) }
+            if person.methods.isEmpty { say("nothing registered") }
             for method in person.methods {
                 let counts = method.countsFor.isEmpty ? "counts for nothing" : "counts for " + method.countsFor.joined(separator: " and ")
                 say("\(method.method.rawValue)  …\(method.hint)  \(method.state.rawValue), by \(method.source.rawValue), \(counts)")
             }
-        }
-    }
-
-    struct Import: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Add people from a CSV file: all of them, or none.",
-            discussion:
-                "Columns, by their header: name, displayName, kind (member or guest), groups (separated by ;), mobile, email, officePhone.")
-
-        @Argument(help: "CSV file, UTF-8, first row is the header.") var file: String
-        @Flag(name: .long, help: "Print JSON.") var json = false
-        @OptionGroup var place: Place
-
-        func run() async throws {
-            guard let data = FileManager.default.contents(atPath: file) else { throw CommandFailure("The file \(file) cannot be read.") }
-            let added = try await place.with { try await $0.importPeople(csv: Array(data)) }
-            if json { return try sayJSON(added.map { ["name": $0.name, "password": $0.password.text] }) }
-            for person in added { say("\(person.name)\t\(person.password.text)") }
-        }
-    }
-
-    struct ResetPassword: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Set a password that must be changed; ends every session.")
-
-        @Argument(help: "User name.") var name: String
-        @Flag(name: .long, help: "Print JSON.") var json = false
-        @OptionGroup var place: Place
-
-        func run() async throws {
-            let password = try await place.with { try await $0.resetPassword(name) }
-            if json { return try sayJSON(["name": name, "password": password.text]) }
-            say("New password of \(name), to be changed at sign-in: \(password.text)")
-        }
-    }
-
-    struct Pass: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a Temporary Access Pass; shown once.")
-
-        @Argument(help: "User name.") var name: String
-        @Option(name: .long, help: "Minutes the pass lives, 10 to 43200.") var minutes = 60
-        @Option(name: .long, help: "Symbols, 8 to 48.") var length = 8
-        @Flag(name: .long, help: "May be used many times while it lives.") var many = false
-        @Option(name: .long, help: "Minutes from now until it begins to work.") var startsIn = 0
-        @Flag(name: .long, help: "Print JSON.") var json = false
-        @OptionGroup var place: Place
-
-        func run() async throws {
-            let made = try await place.with { administration in
-                let starts = startsIn > 0 ? administration.moment + .minutes(startsIn) : nil
-                return try await administration.makePass(name, .init(length: length, minutes: minutes, once: !many, starts: starts))
-            }
-            if json {
-                return try sayJSON(["name": name, "pass": made.pass.text, "from": made.from.iso, "until": made.until.iso])
-            }
-            say("Pass for \(name): \(made.pass.text)\nIt works from \(made.from.iso) until \(made.until.iso)\(many ? "" : ", once").")
-        }
-    }
-
-    struct RevokeSessions: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End every session, remembered browser and open conversation.")
-
-        @Argument(help: "User name.") var name: String
-        @OptionGroup var place: Place
-
-        func run() async throws {
-            try await place.with { try await $0.revokeSessions(name) }
-            say("\(name) is signed out everywhere.")
         }
     }
 
@@ -152,10 +123,16 @@ struct UserCommand: AsyncParsableCommand {
         @Argument(help: "User name.") var name: String
         @Option(name: .long, help: "Role to give: global, user or helpdesk.") var add: [Role] = []
         @Option(name: .long, help: "Role to take.") var remove: [Role] = []
+        @Flag(name: .long, help: "Print JSON.") var json = false
         @OptionGroup var place: Place
+
+        func validate() throws {
+            if add.isEmpty, remove.isEmpty { throw ValidationError("Say which: --add ROLE or --remove ROLE.") }
+        }
 
         func run() async throws {
             let roles = try await place.with { try await $0.setRoles(name, add: Set(add), remove: Set(remove)) }
+            if json { return try sayJSON(["roles": roles.map(\.rawValue)]) }
             say("\(name): \(roles.isEmpty ? "no roles" : roles.map(\.rawValue).joined(separator: ", "))")
         }
     }

@@ -1,4 +1,4 @@
-"""What the journeys start from: a server, a server with real mail, and people in front of browsers."""
+"""What the journeys start from: a server with real mail, and people in front of browsers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 from mailserver import Mailbox
 from person import SIZES, Person
 from server import ROOT, Server
+from textgateway import TextGateway
 
 RESULTS = ROOT / ".build/journeys"
 
@@ -45,32 +46,44 @@ def browser():
 
 
 @pytest.fixture
-def server(request, tmp_path):
-    """`converge demo` with texts and mails in its box."""
-    yield from _run(Server(tmp_path), request)
+def server(request, tmp_path, mailbox):
+    """`converge demo` that sends mail over SMTP to `server.mailbox`; texts stay in its box."""
+    yield from _run(Server(tmp_path, _relay(mailbox)), request, mailbox)
 
 
 @pytest.fixture
-def smtp_server(request, tmp_path):
-    """`converge demo` that sends mail over SMTP to `smtp_server.mailbox`; texts stay in its box."""
+def gateway_server(request, tmp_path, mailbox):
+    """The same, and its texts go to `server.gateway`, which can be told to break."""
+    gateway = TextGateway()
+    gateway.start()
+    server = Server(tmp_path, _relay(mailbox) | {"CONVERGE_TEXT_URL": gateway.address})
+    server.gateway = gateway
+    try:
+        yield from _run(server, request, mailbox)
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture
+def mailbox():
     mailbox = Mailbox()
     mailbox.start()
-    environment = {
+    yield mailbox
+    mailbox.stop()
+
+
+def _relay(mailbox: Mailbox) -> dict[str, str]:
+    return {
         "CONVERGE_MAIL_HOST": "127.0.0.1",
         "CONVERGE_MAIL_PORT": str(mailbox.port),
         "CONVERGE_MAIL_SECURITY": "none",
         "CONVERGE_MAIL_FROM": "converge@example.org",
     }
-    server = Server(tmp_path, environment)
-    server.mailbox = mailbox
-    try:
-        yield from _run(server, request)
-    finally:
-        mailbox.stop()
 
 
-def _run(server: Server, request):
+def _run(server: Server, request, mailbox: Mailbox):
     request.node.converge_server = server
+    server.mailbox = mailbox
     try:
         server.start()
         yield server
@@ -85,6 +98,7 @@ def new_person(request, browser):
 
     def make(server, **options) -> Person:
         people.append(Person(browser, getattr(server, "address", server), **options))
+        people[-1].secrets = getattr(server, "secrets", None)
         return people[-1]
 
     yield make

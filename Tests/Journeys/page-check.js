@@ -46,6 +46,10 @@
         }
     }
 
+    // Sentences: a gap or a sentence that does not exist shows in these brackets.
+    for (const found of document.body.innerText.matchAll(/⟦[^⟧]*⟧/g)) faults.push(`a sentence is missing: ${found[0]}`);
+    if (document.title.includes("⟦")) faults.push(`a sentence is missing: ${document.title}`);
+
     // Markup: what every page has, and what the content security policy would stop.
     const headings = document.querySelectorAll("h1");
     if (headings.length !== 1) faults.push(`${headings.length} h1 headings instead of one`);

@@ -19,6 +19,8 @@ SIZES = {1280: 900, 1040: 800, 640: 900, 360: 740, 320: 640}
 
 
 class Person:
+    #: Where a server keeps what it must not write down; None where there is no server.
+    secrets = None
     #: Milliseconds that somebody waits for something to be on the page.
     patience = 10_000
 
@@ -70,6 +72,12 @@ class Person:
         """Presses a button."""
         return self._go(self._one("button", name, within))
 
+    def press_twice(self, name: str) -> Person:
+        """An impatient finger."""
+        button = self._one("button", name, None)
+        self._steps.after(lambda: button.dblclick(no_wait_after=True))
+        return self._arrived()
+
     def follow(self, name: str, within: str | None = None) -> Person:
         """Follows a link."""
         return self._go(self._one("link", name, within))
@@ -89,7 +97,10 @@ class Person:
     # --- filling in
 
     def fill(self, label: str, text: str) -> Person:
-        self._labelled(label).fill(text)
+        field = self._labelled(label)
+        field.fill(text)
+        if self.secrets:
+            self.secrets.typed(field.get_attribute("name") or "", text)
         return self
 
     def choose(self, label: str) -> Person:
@@ -208,6 +219,8 @@ class Person:
     def _arrived(self) -> Person:
         self.watch.look()
         pictures.visited(self.page)
+        if self.secrets:
+            self.secrets.seen(self.page.url, self.page.content())
         return self
 
 

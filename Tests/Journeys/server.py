@@ -14,6 +14,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from silence import Secrets
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("CONVERGE_PROGRAM", ROOT / ".build/debug/converge"))
 PATIENCE = 60.0
@@ -91,6 +93,8 @@ class Server:
         self._environment |= {"CONVERGE_TEST_CLOCK_FILE": str(self.clock)} | (environment or {})
         self._process: subprocess.Popen | None = None
         self._news = News()
+        #: What must not be found in its folder and log when it stops.
+        self.secrets = Secrets()
         self.data.mkdir(parents=True, exist_ok=True)
         self._write_clock()
 
@@ -119,9 +123,14 @@ class Server:
                 pass
         return None
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self, kill: bool = False) -> None:
         if self._process is None:
             return
+        self._learn()
         process, self._process = self._process, None
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         try:
@@ -130,6 +139,19 @@ class Server:
             process.kill()
             process.wait()
             raise AssertionError(f"the server did not stop when asked to:\n{self.tail()}") from None
+        log = self.log.read_text(errors="replace") if self.log.exists() else ""
+        leaks = self.secrets.leaks(self.data, log)
+        assert not leaks, "written down in clear:\n" + "\n".join(leaks)
+
+    def _learn(self) -> None:
+        """Whatever it has sent is secret; a server that answers no more has nothing to tell."""
+        for mail in self.mailbox.mails if self.mailbox else []:
+            for to in mail.to:
+                self.secrets.message({"to": to, "code": code_in(mail.text), "body": mail.text})
+        try:
+            self.outbox()
+        except (urllib.error.URLError, OSError, ValueError):
+            pass
 
     def restart(self, kill: bool = False) -> None:
         """The same port and data. `kill`: without a word, as when the power goes."""
@@ -176,7 +198,10 @@ class Server:
         """Oldest first: {kind: "text" | "mail", to, subject, body, code, at}. `code` is there where the message is about one."""
         with urllib.request.urlopen(f"{self.address}/dev/outbox?format=json", timeout=10) as answer:
             # The box shows the newest first, and the sort keeps the order of two within one millisecond.
-            return sorted(reversed(json.load(answer)), key=lambda message: message["at"])
+            messages = sorted(reversed(json.load(answer)), key=lambda message: message["at"])
+        for message in messages:
+            self.secrets.message(message)
+        return messages
 
     def message(self, to: str, unread: bool = True) -> dict:
         """The newest message to somebody. Waits for one that was not handed out before, unless told otherwise."""

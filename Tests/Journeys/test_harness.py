@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import smtplib
+import sqlite3
 import sys
 from email.message import EmailMessage
 
@@ -187,7 +188,7 @@ if "CONVERGE_BREAK" in os.environ:
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        file = pathlib.Path(sys.argv[sys.argv.index("--data") + 1], "outbox.json")
+        file = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]).parent / "outbox.json"
         self.send_response(200); self.end_headers()
         self.wfile.write(file.read_bytes() if self.path.startswith("/dev/outbox") else b"ok")
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
@@ -212,7 +213,7 @@ def test_a_server_is_started_asked_and_stopped(fake, tmp_path):
             {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 222222", "at": 2},
             {"kind": "text", "to": "+44 1", "subject": "", "body": "Code 111111", "at": 2},
         ]
-        (running.data / "outbox.json").write_text(json.dumps(texts))
+        (running.folder / "outbox.json").write_text(json.dumps(texts))
         assert running.latest_code("+44 1") == "222222"
         assert running.latest_code("+44 1", unread=False) == "222222"
         assert running.latest_code("ada@example.com") == "12345678"
@@ -231,6 +232,44 @@ def test_a_server_is_started_asked_and_stopped(fake, tmp_path):
 def test_a_server_that_does_not_start_says_why(fake, tmp_path):
     with pytest.raises(AssertionError, match="ended with 1:\nthe port is taken"):
         Server(tmp_path, {"CONVERGE_BREAK": "1"}).start()
+
+
+# --- silence
+
+@pytest.mark.parametrize("place", ["nowhere", "table", "log", "file", "address", "another column"])
+def test_a_planted_leak_is_found(fake, tmp_path, place):
+    running = Server(tmp_path)
+    (tmp_path / "outbox.json").write_text(
+        json.dumps([{"kind": "text", "to": "+447700900131", "subject": "", "body": "Code 271828", "code": "271828", "at": 2}])
+    )
+    running.secrets.typed("password", "seven lanterns on a hill")
+    running.secrets.typed("name", "ben castell")
+    running.secrets.seen("http://localhost:1/sign-in?name=ben%20castell", '<p class="key mono">JBSW Y3DP EHPK 3PXP</p>')
+    running.secrets.seen("http://localhost:1/x", '<ol class="codes"><li>ABCDE-FGH23</li></ol>')
+    running.start()
+    database = sqlite3.connect(running.data / "converge.db")
+    database.execute("CREATE TABLE note (a TEXT, b TEXT)")
+    # None of these is a leak: the digits belong to something longer, or the words are nobody's.
+    database.execute("INSERT INTO note VALUES ('at 1795271828000', 'ben castell')")
+    if place == "table":
+        database.execute("INSERT INTO note VALUES ('the code is 271828', '')")
+    if place == "another column":
+        database.execute("INSERT INTO note VALUES ('', 'ABCDEFGH23')")
+    database.commit()
+    database.close()
+    with running.log.open("a") as log:
+        log.write("Sign in as\n  ben   seven lanterns on a hill\nData is kept in data. Stop with Ctrl-C.\n")
+        if place == "log":
+            log.write("info sent to +447700900131\n")
+    if place == "file":
+        (running.data / "draft").write_text("key JBSWY3DPEHPK3PXP")
+    if place == "address":
+        running.secrets.seen("http://localhost:1/reset?with=seven+lanterns+on+a+hill", "")
+    if place == "nowhere":
+        running.stop()
+    else:
+        with pytest.raises(AssertionError, match="written down in clear"):
+            running.stop()
 
 
 # --- the mail server
@@ -275,6 +314,7 @@ def test_a_good_page_has_no_faults(page):
         ('<button id="go">Go</button>', 'smaller than 44 px: <button#go> "Go"'),
         ('<label>Yes<input type="checkbox"></label>', "smaller than 44 px: <input>"),
         ("<h1>Another</h1>", "2 h1 headings"),
+        ("<p>Hello, ⟦name⟧</p>", "a sentence is missing: ⟦name⟧"),
         ('<p style="color: #000">x</p>', 'inline style: <p> "x" style='),
         ("<style>p { color: #000 }</style>", "inline style: <style> in <main>"),
         ("<script>1</script>", "inline script: <script> without src"),
@@ -458,6 +498,7 @@ def test_a_qr_code_is_read_from_the_screen(site, tmp_path):
 
 def test_pictures_come_in_two_widths_and_two_schemes(site, tmp_path, monkeypatch):
     monkeypatch.setenv("CONVERGE_PICTURES", str(tmp_path))
+    monkeypatch.delenv("CONVERGE_PICTURES_OF", raising=False)
     site.show("<p>x</p>")
     size = site.person.page.viewport_size
     monkeypatch.setattr(pictures, "DOCUMENTED", {"a-page"})

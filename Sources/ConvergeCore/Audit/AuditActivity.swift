@@ -12,6 +12,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case registered = "User registered security info"
     case registeredAllRequired = "User registered all required security info"
     case reviewed = "User reviewed security info"
+    case postponedCampaign = "User postponed a registration campaign"
     case updated = "User updated security info"
     case deleted = "User deleted security info"
     case changedDefault = "User changed default security info"
@@ -43,20 +44,31 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case personImported = "Person imported"
     case administratorSetUp = "First administrator set up"
     case roleChanged = "Roles changed"
+    case blocked = "User blocked"
+    case unblocked = "User unblocked"
+    case disabled = "Account disabled"
+    case enabled = "Account enabled"
+    case unlockedByAdmin = "Unlock user account (by admin)"
+    /// After a wipe: whoever knows the password may register anew.
+    case passwordAloneAllowed = "Registration with the password alone allowed"
+    case keyRotated = "Sealing key added"
+    case keyRetired = "Sealing key taken away"
+    case restored = "Store restored from a backup"
 
     /// Where the log files it.
     public var category: AuditCategory {
         switch self {
-        case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .updated, .deleted, .changedDefault,
+        case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .postponedCampaign, .updated, .deleted, .changedDefault,
             .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
             .authenticationMethods
         case .resetProgress, .resetPassword, .resetByAdmin, .changedPassword, .unlocked, .resetBlocked, .resetRegistered,
-            .resetPolicyChanged:
+            .resetPolicyChanged, .unlockedByAdmin:
             .passwordManagement
         case .signedIn, .signInRefused, .challengeAnswered, .challengeSent, .deadEndShown, .interruptsLeftOut, .signedOut,
             .sessionsRevoked:
             .signIn
-        case .personAdded, .personImported, .administratorSetUp, .roleChanged:
+        case .personAdded, .personImported, .administratorSetUp, .roleChanged, .blocked, .unblocked, .disabled, .enabled,
+            .passwordAloneAllowed, .keyRotated, .keyRetired, .restored:
             .administration
         }
     }

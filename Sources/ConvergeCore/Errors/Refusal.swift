@@ -5,6 +5,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case signInWrong = "sign-in.wrong"
         case signInLocked = "sign-in.locked"
         case codeWrong = "code.wrong"
+        /// The first code of an app that is being connected: tries are not counted.
+        case codeMismatch = "code.mismatch"
         case codeLastTry = "code.last-try"
         case codeSpent = "code.spent"
         case codeExpired = "code.expired"

@@ -46,6 +46,17 @@ public struct CodeState: Codable, Sendable, Equatable {
     }
 }
 
+extension EnrolmentState {
+    /// Another number or address begins with codes and tries of its own.
+    mutating func forgetCodes() {
+        code = nil
+        triesLeft = CodeState.triesMax
+    }
+
+    /// What is said to a wrong code.
+    var refusalOfWrong: Refusal { triesLeft > 0 ? Refusal(.codeWrong, count: triesLeft) : Refusal(.codeTooMany) }
+}
+
 extension CodeState {
     /// Spends a try before the comparison; an empty answer costs none.
     static func spendTry(_ triesLeft: inout Int, _ typed: String) -> Refusal? {

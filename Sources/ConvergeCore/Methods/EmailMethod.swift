@@ -28,6 +28,7 @@ public enum EmailMethod: AuthenticationMethod {
         case .changeContact:
             var state = state
             state.email = nil
+            state.forgetCodes()
             return EnrolmentStep(state, prompt(state, context))
         case .sendAgain:
             guard state.email != nil else { return EnrolmentStep(state, prompt(state, context)) }
@@ -39,7 +40,7 @@ public enum EmailMethod: AuthenticationMethod {
 
     public static func prompt(_ state: EnrolmentState, _ context: MethodContext) -> Prompt {
         guard let email = state.email, let code = state.code else { return .email(typed: state.typed ?? "") }
-        return .code(length: digits, sentTo: email.address, until: code.until, canSendAgain: code.canSendAgain)
+        return .code(length: digits, sentTo: email.address, until: code.until, canSendAgain: code.canSendAgain && state.triesLeft > 0)
     }
 
     public static func beginChallenge(
@@ -74,7 +75,7 @@ public enum EmailMethod: AuthenticationMethod {
     private static func send(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
         guard let email = state.email else { return EnrolmentStep(state, prompt(state, context)) }
         var state = state, codes = state.code ?? CodeState()
-        guard codes.canSendAgain else {
+        guard codes.canSendAgain, state.triesLeft > 0 else {
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.sendTooMany))
         }
         let made = codes.make(digits: digits, life: life, binding: email.normalised, context)
@@ -100,7 +101,7 @@ public enum EmailMethod: AuthenticationMethod {
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
         case .wrong, .alreadySpent:
-            return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeWrong, count: state.triesLeft))
+            return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }
 }

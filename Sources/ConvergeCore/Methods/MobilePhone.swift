@@ -27,6 +27,7 @@ public enum MobilePhone: AuthenticationMethod {
         case .changeContact:
             var state = state
             state.phone = nil
+            state.forgetCodes()
             return EnrolmentStep(state, prompt(state, context))
         case .sendAgain:
             guard state.phone != nil else { return EnrolmentStep(state, prompt(state, context)) }
@@ -38,7 +39,7 @@ public enum MobilePhone: AuthenticationMethod {
 
     public static func prompt(_ state: EnrolmentState, _ context: MethodContext) -> Prompt {
         guard let phone = state.phone, let code = state.code else { return .phone(region: state.region, typed: state.typed ?? "") }
-        return .code(length: digits, sentTo: phone.e164, until: code.until, canSendAgain: code.canSendAgain)
+        return .code(length: digits, sentTo: phone.e164, until: code.until, canSendAgain: code.canSendAgain && state.triesLeft > 0)
     }
 
     public static func beginChallenge(
@@ -78,7 +79,7 @@ public enum MobilePhone: AuthenticationMethod {
     private static func send(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
         guard let phone = state.phone else { return EnrolmentStep(state, prompt(state, context)) }
         var state = state, codes = state.code ?? CodeState()
-        guard codes.canSendAgain else {
+        guard codes.canSendAgain, state.triesLeft > 0 else {
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.sendTooMany))
         }
         let made = codes.make(digits: digits, life: life, binding: phone.e164, context)
@@ -103,7 +104,7 @@ public enum MobilePhone: AuthenticationMethod {
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
         case .wrong, .alreadySpent:
-            return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeWrong, count: state.triesLeft))
+            return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }
 }

@@ -40,6 +40,9 @@ public struct Person: Hashable, Codable, Sendable {
     /// How often the reset part of the wizard was put off.
     public var resetSkips: Int
     public var lastReviewAt: Moment?
+    /// When a campaign was put off last, and how often in all.
+    public var campaignSnoozedAt: Moment?
+    public var campaignSnoozes: Int
     /// What the person wants to be asked for first, in order; empty for "automatic".
     public var preference: [CredentialUse]
     public var passwordMustChange: Bool
@@ -54,7 +57,8 @@ public struct Person: Hashable, Codable, Sendable {
     public init(
         id: PersonID, kind: PersonKind = .member, state: PersonState = .enabled, mfaState: MFAState = .disabled,
         roles: Set<Role> = [], groups: Set<GroupID> = [], firstHeldAt: Moment? = nil, mfaFirstHeldAt: Moment? = nil,
-        graceStart: Moment? = nil, resetSkips: Int = 0, lastReviewAt: Moment? = nil, preference: [CredentialUse] = [],
+        graceStart: Moment? = nil, resetSkips: Int = 0, lastReviewAt: Moment? = nil,
+        campaignSnoozedAt: Moment? = nil, campaignSnoozes: Int = 0, preference: [CredentialUse] = [],
         passwordMustChange: Bool = false, passwordKnownToOthers: Bool = false, hasDirectoryOfficePhone: Bool = false,
         securityVersion: Int64 = 0, sessionEpoch: Int64 = 0
     ) {
@@ -69,6 +73,8 @@ public struct Person: Hashable, Codable, Sendable {
         self.graceStart = graceStart
         self.resetSkips = resetSkips
         self.lastReviewAt = lastReviewAt
+        self.campaignSnoozedAt = campaignSnoozedAt
+        self.campaignSnoozes = campaignSnoozes
         self.preference = preference
         self.passwordMustChange = passwordMustChange
         self.passwordKnownToOthers = passwordKnownToOthers

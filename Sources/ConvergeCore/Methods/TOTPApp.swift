@@ -27,7 +27,7 @@ public enum TOTPApp: AuthenticationMethod {
             if let drift = totp.drift(Secret(typed), at: context.now) {
                 return EnrolmentStep(state, prompt, refusal: Refusal(.codeClock, count: abs(drift) * totp.period))
             }
-            return EnrolmentStep(state, prompt, refusal: Refusal(.codeWrong))
+            return EnrolmentStep(state, prompt, refusal: Refusal(.codeMismatch))
         }
     }
 

@@ -148,6 +148,28 @@ public struct RegistrationRule: Hashable, Codable, Sendable {
     }
 }
 
+/// A registration campaign: people who proved a second step are asked to register something stronger.
+public struct CampaignRule: Hashable, Codable, Sendable {
+    public var name: String
+    public var scope: PolicyScope
+    /// What they are asked to register.
+    public var register: Capability
+    /// Days until somebody who put it off is asked again; 0: at the next sign-in.
+    public var snoozeDays: Int
+    /// How often it may be put off where a second step is demanded; nil: always.
+    public var snoozesMax: Int?
+
+    public init(
+        name: String, scope: PolicyScope = PolicyScope(.all), register: Capability, snoozeDays: Int = 1, snoozesMax: Int? = nil
+    ) {
+        self.name = name
+        self.scope = scope
+        self.register = register
+        self.snoozeDays = snoozeDays
+        self.snoozesMax = snoozesMax
+    }
+}
+
 /// The bridge: one proof with something held but no longer allowed, good for registering a replacement.
 public struct BridgePolicy: Hashable, Codable, Sendable {
     /// Days after the version that removed a capability; 0: off.
@@ -201,6 +223,7 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public var mfa: [MFARule]
     public var reset: [ResetRule]
     public var registration: [RegistrationRule]
+    public var campaigns: [CampaignRule]
     public var bridge: BridgePolicy
     public var session: SessionPolicy
     public var password: PasswordPolicy
@@ -211,18 +234,36 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
 
     public init(
         version: Int64 = 1, rollOut: PolicyScope = PolicyScope(.all), mfa: [MFARule], reset: [ResetRule],
-        registration: [RegistrationRule], bridge: BridgePolicy = BridgePolicy(), session: SessionPolicy = SessionPolicy(),
-        password: PasswordPolicy = PasswordPolicy(), trustedNetworks: [String] = [], emergencyAccounts: [String] = []
+        registration: [RegistrationRule], campaigns: [CampaignRule] = [], bridge: BridgePolicy = BridgePolicy(),
+        session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(), trustedNetworks: [String] = [],
+        emergencyAccounts: [String] = []
     ) {
         self.version = version
         self.rollOut = rollOut
         self.mfa = mfa
         self.reset = reset
         self.registration = registration
+        self.campaigns = campaigns
         self.bridge = bridge
         self.session = session
         self.password = password
         self.trustedNetworks = trustedNetworks
         self.emergencyAccounts = emergencyAccounts
+    }
+}
+
+extension PolicyDocument {
+    /// Versions kept from a release without campaigns have none.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            version: try values.decode(Int64.self, forKey: .version), rollOut: try values.decode(PolicyScope.self, forKey: .rollOut),
+            mfa: try values.decode([MFARule].self, forKey: .mfa), reset: try values.decode([ResetRule].self, forKey: .reset),
+            registration: try values.decode([RegistrationRule].self, forKey: .registration),
+            campaigns: try values.decodeIfPresent([CampaignRule].self, forKey: .campaigns) ?? [],
+            bridge: try values.decode(BridgePolicy.self, forKey: .bridge), session: try values.decode(SessionPolicy.self, forKey: .session),
+            password: try values.decode(PasswordPolicy.self, forKey: .password),
+            trustedNetworks: try values.decode([String].self, forKey: .trustedNetworks),
+            emergencyAccounts: try values.decode([String].self, forKey: .emergencyAccounts))
     }
 }

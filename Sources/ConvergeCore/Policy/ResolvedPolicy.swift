@@ -29,6 +29,8 @@ public struct ResolvedPolicy: Hashable, Sendable, Codable {
     public var requireForReset: Bool
     public var guardKind: RegistrationGuard
     public var recoveryCodes: Bool
+    /// The campaigns that apply, in the order of the document.
+    public var campaigns: [CampaignRule]
 
     public var bridge: BridgePolicy
     public var session: SessionPolicy
@@ -82,6 +84,7 @@ extension PolicyDocument {
             requireForReset: registration.contains(where: \.requireForReset),
             guardKind: registration.map(\.guardKind).max() ?? .password,
             recoveryCodes: registration.contains(where: \.recoveryCodes),
+            campaigns: campaigns.filter { $0.scope.contains(person) },
             bridge: bridge, session: session, password: password,
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),

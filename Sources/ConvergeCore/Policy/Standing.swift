@@ -31,6 +31,14 @@ public struct Reachability: Hashable, Sendable {
 
     /// Everything can be reached.
     public static let open = Reachability()
+
+    /// Everything can be reached that this release can verify: a phone may take calls that nobody makes yet.
+    public static func ofThisRelease(_ credentials: [Credential]) -> Reachability {
+        let uses = credentials.flatMap { credential in
+            credential.capabilities.filter { !MethodRegistry.implementedCapabilities.contains($0) }.map { credential.use($0) }
+        }
+        return Reachability(gaps: Dictionary(uniqueKeysWithValues: uses.map { ($0, Gap(.gateway)) }))
+    }
 }
 
 /// What one person may use now, for which purpose: the question that every page, plan, report and explanation asks.
@@ -173,7 +181,7 @@ extension Standing {
         let mailboxes = credentials.filter { isRegistered($0) && !$0.inOwnMailDomain }.flatMap { credential in
             credential.capabilities.filter { MethodRegistry.traits(of: $0).conditions[.change]?.contains(.nothingCountsForSignIn) == true }
                 .map { credential.use($0) }
-        }.filter(reachable)
+        }.filter { reachable($0) && !policy.bridge.compromised.contains($0.capability) }
         return passes + codes + bridge + mailboxes
     }
 

@@ -131,3 +131,20 @@ extension Standing {
         DefaultMethod.effective(offered: counting(for: .signIn), credentials: credentials, preference: person.preference)
     }
 }
+
+extension Standing {
+    /// The first campaign that this person has not answered, with what to register: not what counts already, not what could
+    /// not be added, and not before the days of the last "Not now" are over.
+    public func openCampaign(at now: Moment) -> (rule: CampaignRule, kind: MethodKind)? {
+        for rule in policy.campaigns {
+            if let snoozed = person.campaignSnoozedAt, now < snoozed + .days(rule.snoozeDays) { continue }
+            let isHeld = counting(for: .signIn).contains { $0.capability == rule.register }
+            guard !isHeld, policyAllows(rule.register, for: .signIn) else { continue }
+            let kind = MethodRegistry.all.first { traits in
+                traits.capabilities.contains { $0.capability == rule.register } && addability(of: traits.kind) == .open
+            }?.kind
+            if let kind { return (rule, kind) }
+        }
+        return nil
+    }
+}

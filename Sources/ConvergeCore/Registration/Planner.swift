@@ -36,7 +36,14 @@ public struct PlanOutcome: Hashable, Sendable {
     public var mfaImpossible: Bool
     /// Everything that policy allows together could not meet the reset requirement.
     public var resetImpossible: Bool
+
+    /// Nothing is missing.
+    public static let nothingToPlan = PlanOutcome(
+        plan: Plan(items: [], alternatives: []), mfaImpossible: false, resetImpossible: false)
 }
+
+/// Plans what is missing, `chosen` being what the person chose instead of the proposal.
+public typealias Planning = (_ standing: Standing, _ requirements: Requirements, _ chosen: [MethodKind]) -> PlanOutcome
 
 /// Plans registrations. Brute force over at most ten kinds of methods: small enough to be obviously right.
 public struct Planner: Sendable {
@@ -48,21 +55,24 @@ public struct Planner: Sendable {
         countingGates = standing.countingGates
     }
 
+    /// The planning of a sign-in.
+    public static func plan(_ standing: Standing, _ requirements: Requirements, _ chosen: [MethodKind]) -> PlanOutcome {
+        Planner(standing).plan(requirements, chosen: chosen)
+    }
+
     /// The smallest plan; among equals the one with more confirmations of what is already known, then the strongest.
     ///
     /// - Parameter chosen: what the person chose instead of the proposal, the latest choice first; kept as far as it
     ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
-        guard !requirements.isEmpty else {
-            return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: false, resetImpossible: false)
-        }
+        guard !requirements.isEmpty else { return .nothingToPlan }
         let candidates = self.candidates(requirements)
-        let mfaImpossible = requirements.mfa && !candidates.contains(where: servesSignIn)
+        let mfaImpossible = requirements.mfa && !candidates.contains(where: \.servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
         let goal = Requirements(
             mfa: requirements.mfa && !mfaImpossible, reset: resetImpossible ? 0 : requirements.reset,
             mfaWanted: requirements.mfaWanted)
-        let wanted = chosen.compactMap { method in candidates.first { $0.method == method } }
+        let wanted = chosen.compactMap { method in candidates.first { $0.item.method == method } }
         guard !goal.isEmpty, let best = smallest(candidates, goal, wanted) else {
             return PlanOutcome(plan: Plan(items: [], alternatives: []), mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
         }
@@ -72,47 +82,64 @@ public struct Planner: Sendable {
         let items = added.map { ordered(best + [$0], goal) } ?? best
         return PlanOutcome(
             plan: Plan(
-                items: items, alternatives: alternatives(of: items, size: best.count, candidates, goal),
-                saferButLonger: safer.filter { $0 != added }),
+                items: items.map(\.item),
+                alternatives: alternatives(of: items, size: best.count, candidates, goal).map { $0.map(\.item) },
+                saferButLonger: safer.filter { $0 != added }.map(\.item)),
             mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
-    }
-
-    /// The plan after the person put another method into a slot; the order is mended.
-    public func replacing(_ slot: Int, with item: PlanItem, in plan: Plan, _ requirements: Requirements) -> [MethodKind] {
-        var items = plan.items
-        if items.indices.contains(slot) { items[slot] = item }
-        return ordered(items, requirements).map(\.method)
     }
 
     // MARK: candidates
 
+    /// Something that the wizard could ask for, with what it would bring: looked up once, compared often.
+    private struct Candidate: Equatable {
+        let item: PlanItem
+        let servesSignIn: Bool
+        /// The gate that it adds for reset, or nil when it does not serve reset.
+        let gate: GateKey?
+        let rank: Int
+
+        static func == (left: Self, right: Self) -> Bool { left.item == right.item }
+    }
+
     /// Everything the wizard could ask for that would help with one of the requirements.
-    func candidates(_ requirements: Requirements) -> [PlanItem] {
+    private func candidates(_ requirements: Requirements) -> [Candidate] {
         let appKind: MethodKind = pushIsAllowed(requirements) ? .convergeApp : .totpApp
         let otherApp: MethodKind = appKind == .convergeApp ? .totpApp : .convergeApp
         return MethodRegistry.all.compactMap { traits in
             guard traits.inWizard, traits.kind != otherApp else { return nil }
             let unconfirmed = standing.credentials.first { $0.method == traits.kind && $0.state == .unconfirmed }
             if traits.needsDirectoryValue, unconfirmed == nil, !standing.person.hasDirectoryOfficePhone { return nil }
-            let fresh = PlanItem(traits.kind)
-            let known = unconfirmed.map { PlanItem(traits.kind, confirms: $0.id) }
-            let item = known.flatMap { traits.needsDirectoryValue || isAsGood($0, as: fresh) ? $0 : nil } ?? fresh
-            return helps(item, requirements) ? item : nil
+            let fresh = candidate(traits, confirms: nil)
+            let known = unconfirmed.map { candidate(traits, confirms: $0) }
+            let best = known.flatMap { traits.needsDirectoryValue || isAsGood($0, as: fresh) ? $0 : nil } ?? fresh
+            return helps(best, requirements) ? best : nil
         }
+    }
+
+    /// What is not registered yet is taken to travel over a channel of its own.
+    private func candidate(_ traits: MethodTraits, confirms known: Credential?) -> Candidate {
+        let capabilities = known.map { $0.capabilities.sorted() } ?? traits.capabilities.map(\.capability)
+        let isElsewhere = known?.inOwnMailDomain != true || standing.policy.ownMailDomainsCount
+        let servesReset = isElsewhere && capabilities.contains { standing.policyAllows($0, for: .reset) }
+        return Candidate(
+            item: PlanItem(traits.kind, confirms: known?.id),
+            servesSignIn: capabilities.contains { standing.policyAllows($0, for: .signIn) },
+            gate: servesReset ? traits.group.map { GateKey(group: $0, channel: known?.channel ?? "new:" + traits.kind.rawValue) } : nil,
+            rank: traits.strength)
     }
 
     /// Confirming what the directory knows does whatever registering anew would do: not a landline where only texts
     /// count, not a mailbox of the organisation, not a number that is the person's other phone too.
-    private func isAsGood(_ known: PlanItem, as fresh: PlanItem) -> Bool {
-        let channel = known.confirms.flatMap { standing.credential($0) }?.channel
-        return servesSignIn(known) == servesSignIn(fresh) && (resetGate(known) == nil) == (resetGate(fresh) == nil)
+    private func isAsGood(_ known: Candidate, as fresh: Candidate) -> Bool {
+        let channel = known.item.confirms.flatMap { standing.credential($0) }?.channel
+        return known.servesSignIn == fresh.servesSignIn && (known.gate == nil) == (fresh.gate == nil)
             && standing.credentials.count { $0.channel == channel } == 1
     }
 
     /// Whether registering it would bring anything that is missing: a group of gates that counts already does not.
-    private func helps(_ item: PlanItem, _ requirements: Requirements) -> Bool {
-        if requirements.mfa, servesSignIn(item) { return true }
-        guard requirements.reset > 0, let gate = resetGate(item) else { return false }
+    private func helps(_ candidate: Candidate, _ requirements: Requirements) -> Bool {
+        if requirements.mfa, candidate.servesSignIn { return true }
+        guard requirements.reset > 0, let gate = candidate.gate else { return false }
         return !countingGates.contains { $0.group == gate.group }
     }
 
@@ -121,35 +148,15 @@ public struct Planner: Sendable {
             || (requirements.reset > 0 && standing.policyAllows(.appNotification, for: .reset))
     }
 
-    private func servesSignIn(_ item: PlanItem) -> Bool {
-        capabilities(of: item).contains { standing.policyAllows($0, for: .signIn) }
-    }
-
-    /// The gate that an item adds for reset, or nil when it does not serve reset. What is not registered yet is taken to
-    /// travel over a channel of its own.
-    private func resetGate(_ item: PlanItem) -> GateKey? {
-        let known = item.confirms.flatMap { standing.credential($0) }
-        guard known?.inOwnMailDomain != true || standing.policy.ownMailDomainsCount else { return nil }
-        guard capabilities(of: item).contains(where: { standing.policyAllows($0, for: .reset) }) else { return nil }
-        return MethodRegistry.traits(of: item.method).group.map {
-            GateKey(group: $0, channel: known?.channel ?? "new:" + item.method.rawValue)
-        }
-    }
-
-    private func capabilities(of item: PlanItem) -> [Capability] {
-        if let known = item.confirms.flatMap({ standing.credential($0) }) { return known.capabilities.sorted() }
-        return MethodRegistry.traits(of: item.method).capabilities.map(\.capability)
-    }
-
     // MARK: search
 
-    private func meets(_ items: [PlanItem], _ goal: Requirements) -> Bool {
-        if goal.mfa, !items.contains(where: servesSignIn) { return false }
+    private func meets(_ items: [Candidate], _ goal: Requirements) -> Bool {
+        if goal.mfa, !items.contains(where: \.servesSignIn) { return false }
         guard goal.reset > 0 else { return true }
-        return standing.usableGates(countingGates.union(items.compactMap(resetGate))) >= standing.policy.resetGates
+        return standing.usableGates(countingGates.union(items.compactMap(\.gate))) >= standing.policy.resetGates
     }
 
-    private func smallest(_ candidates: [PlanItem], _ goal: Requirements, _ wanted: [PlanItem]) -> [PlanItem]? {
+    private func smallest(_ candidates: [Candidate], _ goal: Requirements, _ wanted: [Candidate]) -> [Candidate]? {
         for size in 1...Swift.max(1, candidates.count) {
             let fitting = subsets(of: candidates, size: size).filter { meets($0, goal) }
             guard !fitting.isEmpty else { continue }
@@ -167,7 +174,9 @@ public struct Planner: Sendable {
 
     /// What could stand in a slot: with the rest kept, or, in a plan that a safer method made longer, with one of the
     /// rest left out again.
-    private func alternatives(of plan: [PlanItem], size: Int, _ candidates: [PlanItem], _ goal: Requirements) -> [[PlanItem]] {
+    private func alternatives(
+        of plan: [Candidate], size: Int, _ candidates: [Candidate], _ goal: Requirements
+    ) -> [[Candidate]] {
         plan.indices.map { slot in
             candidates.filter { other in
                 guard !plan.contains(other) else { return false }
@@ -175,35 +184,32 @@ public struct Planner: Sendable {
                 changed[slot] = other
                 return changed.count == size
                     ? meets(changed, goal) : changed.contains { left in left != other && meets(changed.filter { $0 != left }, goal) }
-            }.sorted { rank($0) < rank($1) }
+            }.sorted { $0.rank < $1.rank }
         }
     }
 
-    private func saferButLonger(than plan: [PlanItem], _ candidates: [PlanItem], _ goal: Requirements) -> [PlanItem] {
+    private func saferButLonger(than plan: [Candidate], _ candidates: [Candidate], _ goal: Requirements) -> [Candidate] {
         guard let first = plan.first else { return [] }
+        let safer = candidates.filter { $0.rank < first.rank && $0.servesSignIn && !plan.contains($0) }
+        guard !safer.isEmpty else { return [] }
         let reachable = alternatives(of: plan, size: plan.count, candidates, goal).flatMap { $0 }
-        return candidates.filter { other in
-            rank(other) < rank(first) && !plan.contains(other) && !reachable.contains(other)
-                && servesSignIn(other) && meets(plan + [other], goal)
-        }
+        return safer.filter { !reachable.contains($0) && meets(plan + [$0], goal) }
     }
 
     /// First the strongest that serves sign-in when that is missing, then by strength.
-    private func ordered(_ items: [PlanItem], _ goal: Requirements) -> [PlanItem] {
-        let sorted = items.sorted { rank($0) < rank($1) }
-        guard goal.mfa, let first = sorted.firstIndex(where: servesSignIn) else { return sorted }
+    private func ordered(_ items: [Candidate], _ goal: Requirements) -> [Candidate] {
+        let sorted = items.sorted { $0.rank < $1.rank }
+        guard goal.mfa, let first = sorted.firstIndex(where: \.servesSignIn) else { return sorted }
         return [sorted[first]] + sorted[..<first] + sorted[(first + 1)...]
     }
 
-    private func isBetter(_ left: [PlanItem], _ right: [PlanItem]) -> Bool {
-        let confirmedLeft = left.filter { $0.confirms != nil }.count, confirmedRight = right.filter { $0.confirms != nil }.count
+    private func isBetter(_ left: [Candidate], _ right: [Candidate]) -> Bool {
+        let confirmedLeft = left.count { $0.item.confirms != nil }, confirmedRight = right.count { $0.item.confirms != nil }
         if confirmedLeft != confirmedRight { return confirmedLeft > confirmedRight }
-        return left.map(rank).lexicographicallyPrecedes(right.map(rank))
+        return left.map(\.rank).lexicographicallyPrecedes(right.map(\.rank))
     }
 
-    private func rank(_ item: PlanItem) -> Int { MethodRegistry.traits(of: item.method).strength }
-
-    private func subsets(of items: [PlanItem], size: Int) -> [[PlanItem]] {
+    private func subsets(of items: [Candidate], size: Int) -> [[Candidate]] {
         guard size > 0 else { return [[]] }
         guard items.count >= size else { return [] }
         return items.indices.flatMap { index in

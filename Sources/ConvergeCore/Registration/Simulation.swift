@@ -21,16 +21,22 @@ public struct Forecast: Hashable, Sendable {
     public let reasons: [Reason]
 
     /// Asks the same functions that a sign-in asks: simulation is the truth.
-    public static func atNextSignIn(_ facts: SignInFacts) -> Forecast {
+    ///
+    /// - Parameters:
+    ///   - planning: whoever asks for many people may remember plans.
+    ///   - withReasons: false: leaves them empty, for whoever asks for many people and shows none.
+    public static func atNextSignIn(
+        _ facts: SignInFacts, planning: Planning = Planner.plan, withReasons: Bool = true
+    ) -> Forecast {
         let person = facts.person, standing = facts.standing
         let state = SignInState(person: person.id, firstFactor: .password, epoch: person.sessionEpoch)
-        let table = SignInTable(state: state, facts: facts)
-        let page = SignInDecision.next(state, facts).page
-        let outcome = table.outcome
+        var table = SignInTable(state: state, facts: facts, planning: planning)
+        let page = table.read(), outcome = table.outcome, requirements = table.requirements
         return Forecast(
-            outcome: person.state == .disabled ? .disabled : name(of: page), requirements: table.requirements,
+            outcome: person.state == .disabled ? .disabled : name(of: page), requirements: requirements,
             plan: outcome.plan.items.map(\.method), countingForSignIn: standing.counting(for: .signIn),
-            countingForReset: standing.counting(for: .reset), reasons: standing.reasons(for: table.requirements, outcome: outcome))
+            countingForReset: standing.counting(for: .reset),
+            reasons: withReasons ? standing.reasons(for: requirements, outcome: outcome) : [])
     }
 
     /// The name of the page that a sign-in shows.
@@ -47,7 +53,7 @@ public struct Forecast: Hashable, Sendable {
         case .directoryProof: .directoryProof
         case .changePassword: .changePassword
         case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none): .wizard
-        case .moreInformation, .choose, .register: .wizardPostponable
+        case .moreInformation, .choose, .register, .campaign: .wizardPostponable
         case .recoveryCodes, .summary: .wizard
         case .review: .review
         case .done: .signedIn

@@ -31,10 +31,17 @@ struct SignInTable {
     var state: SignInState
     let facts: SignInFacts
     var notes: [SignInNote] = []
+    /// What is missing, and the plan for it. Nothing that reading the table changes has a part in them.
+    private(set) var requirements = Requirements.none
+    private(set) var outcome = PlanOutcome.nothingToPlan
 
-    init(state: SignInState, facts: SignInFacts) {
+    /// - Parameter planning: makes the plan; whoever reads the table for many people may remember plans.
+    init(state: SignInState, facts: SignInFacts, planning: Planning = Planner.plan) {
         self.state = state
         self.facts = facts
+        requirements = standing.requirements(
+            mfaWanted: isDemanded || standing.mustRegisterForSignIn, resetWanted: policy.requireForReset)
+        outcome = planning(standing, requirements, state.wizard?.chosen ?? [])
     }
 
     private var standing: Standing { facts.standing }
@@ -52,7 +59,7 @@ struct SignInTable {
         }
         if mustChangePassword { return .changePassword }  // 8
         if let page = entryWithoutProof() { return page }  // 9a
-        if let page = interruptPage() { return page }  // 10–13
+        if let page = interruptPage() ?? campaignPage() { return page }  // 10–13, 14
         return finish()  // 15
     }
 
@@ -111,6 +118,17 @@ struct SignInTable {
         }
     }
 
+    /// Row 14: after a second step, where nothing of 10–13 was shown in this sign-in.
+    private func campaignPage() -> SignInPage? {
+        guard isProven, !state.leftOut, state.closed.isEmpty, state.wizard.map({ $0.campaign != nil }) ?? true,
+            let (rule, kind) = standing.openCampaign(at: facts.now)
+        else { return nil }
+        let item = PlanItem(kind), isOver = rule.snoozesMax.map { person.campaignSnoozes >= $0 } ?? false
+        let postpone = isOver && isDemanded ? Postponement.none : .notNow(until: nil)
+        guard state.wizard?.started == true else { return .campaign(item, name: rule.name, postpone: postpone) }
+        return .register(item, Plan(items: [item], alternatives: [[]]), step: 1, of: 1, postpone: postpone)
+    }
+
     private func wizardPage(_ plan: Plan, _ postpone: Postponement) -> SignInPage {
         guard let wizard = state.wizard, wizard.started, let item = plan.items.first else {
             return .moreInformation(plan, postpone: postpone)
@@ -121,7 +139,7 @@ struct SignInTable {
     }
 
     private func wizardEnd() -> SignInPage? {
-        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard) else { return nil }
+        guard let wizard = state.wizard, !wizard.done.isEmpty, !state.closed.contains(.wizard), isSecurityInfoOpen else { return nil }
         return wizard.codesSeen || !policy.recoveryCodes || !anythingCountsForSignIn ? .summary : .recoveryCodes
     }
 
@@ -181,8 +199,10 @@ struct SignInTable {
         return state.proofs.contains { accepted.contains($0.use) }
     }
 
-    /// Entered without having held anything, and nobody else has registered anything for the person since.
-    var isRegistrationOnly: Bool { state.registrationVersion == person.securityVersion }
+    var isRegistrationOnly: Bool { state.isRegistrationOnly(person) }
+
+    /// The last pages make recovery codes and show in full what the person holds: what opened the wizard must still be good.
+    private var isSecurityInfoOpen: Bool { state.firstFactor != .password || isProven || isBridge || isRegistrationOnly }
 
     private var anythingCountsForSignIn: Bool { standing.anythingCountsForSignIn }
 
@@ -219,15 +239,6 @@ struct SignInTable {
 
     // MARK: interrupts
 
-    /// What is missing, and the plan for it.
-    var requirements: Requirements {
-        standing.requirements(
-            mfaWanted: isDemanded || standing.mustRegisterForSignIn,
-            resetWanted: policy.requireForReset)
-    }
-
-    var outcome: PlanOutcome { Planner(standing).plan(requirements, chosen: state.wizard?.chosen ?? []) }
-
     enum OpenInterrupt {
         case wizard(Plan, Postponement)
         case review
@@ -262,6 +273,7 @@ struct SignInTable {
 
     private var isReviewDue: Bool {
         guard policy.requireForMFA || policy.requireForReset, standing.credentials.contains(where: standing.isHeld) else { return false }
+        guard !state.reviewOpen else { return true }
         let lastReview = person.lastReviewAt
         let news = standing.credentials.contains { credential in
             credential.state == .unconfirmed && lastReview.map { credential.addedAt > $0 } ?? true && standing.wouldServe(credential)

@@ -18,7 +18,7 @@ public struct Proof: Hashable, Codable, Sendable {
 
 /// The interrupts of a sign-in; each is shown at most once.
 public enum Interrupt: String, Codable, Sendable, Hashable {
-    case wizard, review
+    case wizard, review, campaign
 }
 
 /// The wizard inside a sign-in.
@@ -33,6 +33,8 @@ public struct WizardState: Codable, Sendable, Equatable {
     public var choosing = false
     /// Whether the recovery codes were shown and put away, or there are none to show.
     public var codesSeen = false
+    /// The campaign that this wizard answers; nil: it meets requirements.
+    public var campaign: String?
 
     public init() {}
 }
@@ -49,6 +51,8 @@ public struct SignInState: Codable, Sendable, Equatable {
     public var registrationVersion: Int64?
     /// Interrupts that were answered, put off or finished.
     public var closed: Set<Interrupt> = []
+    /// A value of the directory was confirmed in the review at hand, which stays open until it is answered.
+    public var reviewOpen = false
     /// Interrupts are left out this time ("Not now" at a proof, or nothing could be reached).
     public var leftOut = false
     public var wizard: WizardState?
@@ -66,6 +70,9 @@ public struct SignInState: Codable, Sendable, Equatable {
         self.firstFactor = firstFactor
         self.epoch = epoch
     }
+
+    /// Entered without having held anything, and nobody else has registered anything for the person since.
+    func isRegistrationOnly(_ person: Person) -> Bool { registrationVersion == person.securityVersion }
 }
 
 /// What the request and its browser add to the decision.
@@ -157,5 +164,7 @@ public enum SignInPage: Hashable, Sendable {
     case recoveryCodes
     case summary
     case review
+    /// A campaign suggests one more method, before anything is started.
+    case campaign(PlanItem, name: String, postpone: Postponement)
     case done(SessionGrant)
 }

@@ -24,6 +24,8 @@ public enum SignInEffect: Hashable, Sendable {
     case startGrace
     case countSkip
     case recordReview
+    /// A campaign was put off.
+    case snoozeCampaign
     case audit(AuditActivity, success: Bool, detail: String?)
 }
 
@@ -41,7 +43,11 @@ public enum SignInMachine {
     ///
     /// An event that does not fit the page which the state shows changes nothing: the shell shows where the sign-in is.
     public static func step(_ state: SignInState, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
-        let decision = SignInDecision.next(state, facts)
+        step(SignInDecision.next(state, facts), event, facts)
+    }
+
+    /// The same, where what the state shows has been decided already.
+    static func step(_ decision: SignInDecision, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
         var next = SignInTransition(state: decision.state, effects: [], accepted: true)
         switch (event, decision.page) {
         case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
@@ -59,6 +65,12 @@ public enum SignInMachine {
             wizard.started = true
             next.state.wizard = wizard
             next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
+        case (.startWizard, .campaign(_, let name, _)):
+            var wizard = WizardState()
+            wizard.started = true
+            wizard.campaign = name
+            next.state.wizard = wizard
+            next.effects.append(.audit(.startedRegistration, success: true, detail: nil))
         case (.openChoices, .register(_, let plan, _, _, _)) where plan.hasChoice:
             next.state.wizard?.choosing = true
         case (.closeChoices, .choose):
@@ -66,7 +78,11 @@ public enum SignInMachine {
         case (.choose(let method), .choose(let plan, _, _, _)):
             choose(&next, method, plan)
         case (.enrolled(let credential), .register):
-            enrol(&next, credential, facts)
+            enrol(&next, facts)
+            next.state.wizard?.done.append(credential)
+        case (.enrolled, .review):
+            enrol(&next, facts)
+            next.state.reviewOpen = true
         case (.codesKept, .recoveryCodes):
             next.state.wizard?.codesSeen = true
         case (.finishWizard, .summary):
@@ -88,8 +104,7 @@ public enum SignInMachine {
         let graceBegins =
             facts.policy.mfaRequired && facts.policy.graceDays != nil && facts.person.graceStart == nil
             && facts.person.mfaFirstHeldAt == nil
-        return SignInTransition(
-            state: SignInDecision.next(state, facts).state, effects: graceBegins ? [.startGrace] : [], accepted: true)
+        return SignInTransition(state: state, effects: graceBegins ? [.startGrace] : [], accepted: true)
     }
 
     /// A recovery code or a pass works even where nothing else can be reached.
@@ -107,6 +122,7 @@ public enum SignInMachine {
     }
 
     private static func postpone(_ next: inout SignInTransition, _ page: SignInPage) {
+        if let campaign = campaign(page, next.state) { return snooze(&next, campaign) }
         switch page {
         case .challenge(_, _, .notNow), .bridge(_, .notNow), .directoryProof(_, .notNow):
             next.state.leftOut = true
@@ -122,9 +138,26 @@ public enum SignInMachine {
         }
     }
 
+    /// Whether a page belongs to a campaign, and how that may be put off.
+    private static func campaign(_ page: SignInPage, _ state: SignInState) -> Postponement? {
+        switch page {
+        case .campaign(_, _, let postpone): postpone
+        case .register(_, _, _, _, let postpone) where state.wizard?.campaign != nil: postpone
+        default: nil
+        }
+    }
+
+    private static func snooze(_ next: inout SignInTransition, _ postponement: Postponement) {
+        guard postponement != .none else { return next.accepted = false }
+        next.state.closed.insert(.campaign)
+        next.state.wizard = nil
+        next.state.enrolment = nil
+        next.effects += [.snoozeCampaign, .audit(.postponedCampaign, success: true, detail: nil)]
+    }
+
     private static func cancel(_ next: inout SignInTransition, _ page: SignInPage) {
         switch page {
-        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none):
+        case .moreInformation(_, .none), .choose(_, _, _, .none), .register(_, _, _, _, .none), .campaign(_, _, .none):
             next.state.cancelled = true
             next.state.enrolment = nil
             next.effects.append(.audit(.registeredAllRequired, success: false, detail: "cancelled"))
@@ -143,10 +176,9 @@ public enum SignInMachine {
         next.state.enrolment = nil
     }
 
-    private static func enrol(_ next: inout SignInTransition, _ credential: CredentialID, _ facts: SignInFacts) {
-        let table = SignInTable(state: next.state, facts: facts)
-        if table.isRegistrationOnly { next.state.registrationVersion = facts.person.securityVersion + 1 }
-        next.state.wizard?.done.append(credential)
+    /// A first registration goes on through its own registrations and confirmations.
+    private static func enrol(_ next: inout SignInTransition, _ facts: SignInFacts) {
+        if next.state.isRegistrationOnly(facts.person) { next.state.registrationVersion = facts.person.securityVersion + 1 }
         next.state.enrolment = nil
     }
 

@@ -92,7 +92,9 @@ public enum CSV {
     private static func field(_ text: String) -> String {
         let guarded = startsFormula(text) ? "'" + text : text
         let special = guarded.utf8.contains { [0x22, 0x2C, 0x3B, 0x09, 0x0A, 0x0D].contains($0) }
-        guard special || guarded.utf8.first == 0x20 || guarded.utf8.last == 0x20 else { return guarded }
+        // A byte order mark at the start of a file would be skipped when it is read.
+        let isMarked = guarded.unicodeScalars.first == "\u{FEFF}"
+        guard special || isMarked || guarded.utf8.first == 0x20 || guarded.utf8.last == 0x20 else { return guarded }
         var quoted = "\""
         for scalar in guarded.unicodeScalars {
             if scalar == "\"" { quoted.unicodeScalars.append(scalar) }

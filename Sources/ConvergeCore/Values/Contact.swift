@@ -39,16 +39,22 @@ public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible
 
     /// Returns nil when the text cannot be an address that a mail server would take.
     public init?(_ text: String) {
-        let trimmed = text.trimmingSpaces()
-        let parts = trimmed.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, trimmed.utf8.count <= 254 else { return nil }
-        let local = parts[0], domain = parts[1].lowercased()
-        let plain = trimmed.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 && !"<>()[]\\,;:\"".unicodeScalars.contains($0) }
-        let labels = domain.split(separator: ".", omittingEmptySubsequences: false)
-        guard plain, !local.isEmpty, local.utf8.count <= 64, labels.count >= 2,
-            labels.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 63 && !$0.hasPrefix("-") && !$0.hasSuffix("-") })
+        // Byte by byte where a separator is meant: with a combining mark behind it, `@` is another character, yet a mail
+        // server splits there.
+        let parts = text.trimmingSpaces().utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false).map { Substring($0) }
+        guard parts.count == 2, text.utf8.count <= 1024 else { return nil }
+        let local = parts[0], domain = parts[1].lowercased(), whole = "\(local)@\(domain)"
+        let labels = domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard whole.unicodeScalars.allSatisfy(Self.isPlain), whole.utf8.count <= 254, (1...64).contains(local.utf8.count),
+            labels.count >= 2,
+            labels.allSatisfy({ (1...63).contains($0.count) && $0.first != UInt8(ascii: "-") && $0.last != UInt8(ascii: "-") })
         else { return nil }
-        address = "\(local)@\(domain)"
+        address = whole
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar.value > 32 && scalar.value != 127 && !"<>()[]\\,;:\"".unicodeScalars.contains(scalar) }
+        return !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control
     }
 
     public init(from decoder: any Decoder) throws {
@@ -65,7 +71,7 @@ public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible
     }
 
     /// The part after the `@`, in lower case.
-    public var domain: String { String(address.split(separator: "@").last ?? "") }
+    public var domain: String { address.utf8.split(separator: UInt8(ascii: "@")).last.map { String(Substring($0)) } ?? "" }
 
     /// The form in which two addresses are compared: the local part is lower-cased too, as practically every
     /// mail server does.
@@ -79,11 +85,11 @@ public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible
 }
 
 extension StringProtocol {
-    /// Without white space at either end.
+    /// Without white space at either end. A mark that joins onto a space is not lost with it.
     public func trimmingSpaces() -> String {
-        var text = self[...]
-        while let first = text.first, first.isWhitespace { text = text.dropFirst() }
-        while let last = text.last, last.isWhitespace { text = text.dropLast() }
-        return String(text)
+        var scalars = Substring(self).unicodeScalars
+        while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
+        while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
+        return String(Substring(scalars))
     }
 }

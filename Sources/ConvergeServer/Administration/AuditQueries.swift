@@ -9,11 +9,12 @@ extension Administration {
         public var person: String?
         public var result: String?
         public var hours: Int?
-        public var limit: Int
+        /// Nil: all of them.
+        public var limit: Int?
 
         public init(
             category: String? = nil, activity: String? = nil, person: String? = nil, result: String? = nil, hours: Int? = nil,
-            limit: Int = 100
+            limit: Int? = 100
         ) {
             self.category = category
             self.activity = activity
@@ -43,7 +44,22 @@ extension Administration {
 
     /// Events that match, newest first.
     public func audit(_ query: AuditQuery) async throws -> [AuditRow] {
-        var filter = AuditFilter(limit: max(1, min(query.limit, 100_000)))
+        var rows: [AuditRow] = []
+        _ = try await audit(query) { rows += $0 }
+        return rows
+    }
+
+    /// Events that match, newest first, a page at a time: the list needs no memory however long it is.
+    ///
+    /// - Returns: whether older events match too, beyond the limit.
+    public func audit(_ query: AuditQuery, each: ([AuditRow]) throws -> Void) async throws -> Bool {
+        var walk = AuditWalk(instance, try await filter(query), limit: query.limit)
+        while let page = try await walk.next() { try each(page.map(AuditRow.init)) }
+        return walk.hasMore
+    }
+
+    private func filter(_ query: AuditQuery) async throws -> AuditFilter {
+        var filter = AuditFilter()
         if let text = query.category {
             guard let category = AuditCategory.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
                 throw Problem(
@@ -58,32 +74,70 @@ extension Administration {
             }
             filter.activity = activity
         }
-        if let result = query.result { filter.success = result == "success" }
-        if let hours = query.hours { filter.from = now - .hours(hours) }
-        let name = query.person, wanted = filter, instance = self.instance
-        return try await instance.database.read { db in
-            var filter = wanted
-            if let name { filter.person = try self.person(name, db).id }
-            return try instance.audit.find(filter, db).map(AuditRow.init)
+        if let result = query.result {
+            guard ["success", "failure"].contains(result) else { throw Problem("A result is success or failure, not “\(result)”.") }
+            filter.success = result == "success"
         }
+        if let hours = query.hours { filter.from = now - .hours(hours) }
+        if let name = query.person { filter.person = try await instance.database.read { db in try person(name, db).id } }
+        return filter
     }
 
-    /// Rows as CSV, with a header; formulas of spreadsheets are neutralised.
-    public static func csv(_ rows: [AuditRow]) -> String {
-        let header = [
+    /// The first row of a CSV export.
+    public static let csvHeader = CSV.write([
+        [
             "at", "category", "activity", "result", "reason", "person", "actor", "correlation", "reference", "network", "policyVersion",
             "details",
         ]
-        return CSV.write(
-            [header]
-                + rows.map { row in
-                    [
-                        row.at, row.category, row.activity, row.result, row.reason ?? "", row.person ?? "", row.actor,
-                        row.correlation ?? "",
-                        row.reference ?? "", row.network ?? "", row.policyVersion.map(String.init) ?? "",
-                        row.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "; "),
-                    ]
-                })
+    ])
+
+    /// Rows as CSV, without a header; formulas of spreadsheets are neutralised.
+    public static func csv(_ rows: [AuditRow]) -> String {
+        CSV.write(
+            rows.map { row in
+                [
+                    row.at, row.category, row.activity, row.result, row.reason ?? "", row.person ?? "", row.actor, row.correlation ?? "",
+                    row.reference ?? "", row.network ?? "", row.policyVersion.map(String.init) ?? "",
+                    row.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "; "),
+                ]
+            })
+    }
+}
+
+/// The events that match a filter, newest first, a page at a time. Each page is asked for by the last event of the one before, so
+/// that events written meanwhile neither repeat nor skip any.
+struct AuditWalk {
+    /// Events on a page: nothing in memory, and few statements for many events.
+    static let pageSize = 500
+
+    private let instance: Instance
+    private var filter: AuditFilter
+    private var left: Int?
+    private var isOver = false
+    /// Whether the limit left older events out.
+    private(set) var hasMore = false
+
+    /// - Parameter limit: nil: all that match.
+    init(_ instance: Instance, _ filter: AuditFilter, limit: Int? = nil) {
+        self.instance = instance
+        self.filter = filter
+        left = limit
+    }
+
+    /// The next page; nil when there is none.
+    mutating func next() async throws -> [AuditRecord]? {
+        guard !isOver else { return nil }
+        let size = min(left ?? Self.pageSize, Self.pageSize)
+        // One more than is shown tells whether there are any.
+        filter.limit = size + 1
+        let wanted = filter, instance = self.instance
+        let found = try await instance.database.read { db in try instance.audit.find(wanted, db) }
+        let page = Array(found.prefix(size))
+        left = left.map { $0 - page.count }
+        isOver = found.count <= size || left == 0
+        hasMore = found.count > size && left == 0
+        filter.before = page.last.map { ($0.at, $0.id) }
+        return page.isEmpty ? nil : page
     }
 }
 
@@ -109,74 +163,5 @@ extension Moment {
     /// ISO 8601 in UTC, seconds.
     public var iso: String {
         Date(timeIntervalSince1970: Double(ms) / 1000).formatted(.iso8601)
-    }
-}
-
-extension Administration {
-    /// Now, as the server sees it.
-    public var moment: Moment { now }
-    /// The address under which people find this server.
-    public var publicURL: String { instance.config.publicURL }
-
-    /// A person that an import added, with the first password.
-    public struct Imported: Sendable {
-        public let name: String
-        public let password: Secret
-    }
-
-    /// Adds everybody of a CSV file, or nobody: every broken row is told by its number.
-    public func importPeople(csv bytes: [UInt8]) async throws -> [Imported] {
-        let rows: [CSVRow]
-        do {
-            rows = try CSV.read(bytes)
-        } catch {
-            throw Problem("Row \(error.row), column \(error.column): the file is not CSV (\(error.kind.rawValue)).")
-        }
-        guard let header = rows.first?.fields.map({ $0.trimmingSpaces() }) else { throw Problem("The file is empty.") }
-        let known = ["name", "displayName", "kind", "groups", "mobile", "email", "officePhone"]
-        for column in header where !known.contains(column) {
-            let near = Nearest.nearest(to: column, in: known).map { " Did you mean “\($0)”?" } ?? ""
-            throw Problem("There is no column “\(column)”.\(near)")
-        }
-        var problems: [String] = [], people: [(row: Int, new: NewPerson)] = []
-        for row in rows.dropFirst() {
-            if row.fields.count != header.count {
-                problems.append("Row \(row.number): \(row.fields.count) fields instead of \(header.count).")
-                continue
-            }
-            let values = Dictionary(zip(header, row.fields.map { CSV.unguarded($0).trimmingSpaces() }), uniquingKeysWith: { $1 })
-            people.append((row.number, Self.person(values)))
-        }
-        return try await addAll(people, problems)
-    }
-
-    private static func person(_ values: [String: String]) -> NewPerson {
-        NewPerson(
-            name: values["name"] ?? "", displayName: values["displayName"] ?? "", kind: values["kind"] == "guest" ? .guest : .member,
-            groups: (values["groups"] ?? "").split(separator: ";").map { $0.trimmingSpaces() }, mobile: values["mobile"],
-            email: values["email"], officePhone: values["officePhone"])
-    }
-
-    private func addAll(_ people: [(row: Int, new: NewPerson)], _ broken: [String]) async throws -> [Imported] {
-        // Hashing takes its time and happens before the transaction.
-        var ready: [(row: Int, new: NewPerson, password: Secret, hash: Secret)] = []
-        for (row, new) in people {
-            let password = Self.generatedPassword(instance)
-            ready.append((row, new, password, try await PasswordDoor(instance: instance).hash(password)))
-        }
-        let all = ready, now = self.now
-        return try await instance.database.write { db in
-            var problems = broken
-            for (row, new, _, hash) in all {
-                do {
-                    try insert(new, hash: hash, mustChange: true, now: now, db)
-                } catch let problem as Problem {
-                    problems.append("Row \(row): \(problem.description)")
-                }
-            }
-            // Thrown inside the transaction: nothing stays.
-            guard problems.isEmpty else { throw Problem((problems + ["Nobody was added."]).joined(separator: "\n")) }
-            return all.map { Imported(name: $0.new.name, password: $0.password) }
-        }
     }
 }

@@ -1,4 +1,4 @@
-public import ConvergeCore
+import ConvergeCore
 
 extension Administration {
     /// Somebody to try the demo as.
@@ -11,11 +11,15 @@ extension Administration {
         var kind = PersonKind.member
     }
 
+    /// The key of Cara's app, as one types it into an authenticator app.
+    static let demoAppKey = "CA57 IP44 NA4K 222Z AE7A RQTH CQDM W7B2"
+
     static let demoPeople = [
         DemoPerson(name: "ada", password: "copper kettle by the sea", story: "new, has registered nothing", displayName: "Ada Okafor"),
         DemoPerson(name: "ben", password: "seven lanterns on a hill", story: "phone (by text) and e-mail", displayName: "Ben Castell"),
         DemoPerson(
-            name: "cara", password: "wooden bridge in april", story: "her review is due, and the directory knows an address",
+            name: "cara", password: "wooden bridge in april",
+            story: "authenticator app (key \(demoAppKey)) and e-mail; her review is due, and the directory knows a number",
             displayName: "Cara Lind"),
         DemoPerson(
             name: "dana", password: "quiet orchard after rain", story: "administrator, has registered nothing",
@@ -30,6 +34,8 @@ extension Administration {
     public func seedDemo() async throws -> [DemoPerson] {
         let instance = self.instance
         guard try await instance.database.read({ db in try instance.people.count(db) }) == 0 else { return Self.demoPeople }
+        let organisation = instance.organisation
+        try await instance.database.write { db in try OrganisationStore().markAsDemo(organisation, db) }
         for person in Self.demoPeople {
             _ = try await add(
                 NewPerson(name: person.name, displayName: person.displayName, kind: person.kind, roles: person.roles),
@@ -37,22 +43,30 @@ extension Administration {
         }
         let now = self.now
         try await instance.database.write { db in
-            try give("ben", "+447700900131", "ben.castell@mail.example", now - .days(40), db)
-            try give("cara", "+447700900152", nil, now - .days(200), db)
-            let cara = try self.person("cara", db)
-            try instance.people.recordReview(cara.id, at: now - .days(190), db)
+            try give("ben", phone: "+447700900131", address: "ben.castell@mail.example", now - .days(40), db)
+            try give("cara", appKey: Self.demoAppKey, address: "cara.lind@post.example", now - .days(200), db)
+            try instance.people.recordReview(self.person("cara", db).id, at: now - .days(190), db)
+            try know("cara", "+447700900152", now, db)
         }
-        try await addDirectoryAddress("cara", "cara.lind@post.example")
         return Self.demoPeople
     }
 
-    /// A phone proven by text, and perhaps a mailbox, registered some time ago.
-    private func give(_ name: String, _ number: String, _ address: String?, _ at: Moment, _ db: any Connection) throws {
+    /// What somebody registered some time ago: an app, a phone proven by text, a mailbox.
+    private func give(
+        _ name: String, phone: String? = nil, appKey: String? = nil, address: String? = nil, _ at: Moment, _ db: any Connection
+    ) throws {
         let record = try person(name, db)
-        guard let phone = PhoneNumber(e164: number) else { return }
-        try register(.mobilePhone, CredentialContent(phone: phone), .text, "tel:" + phone.e164, phone.lastTwo, record, at, db)
-        guard let email = address.flatMap({ EmailAddress($0) }) else { return }
-        try register(.email, CredentialContent(email: email), .emailCode, "mail:" + email.normalised, email.masked, record, at, db)
+        if let key = appKey.flatMap({ Base32.decode($0) }) {
+            let channel = "app:" + Base32.encode(key)
+            try register(.totpApp, CredentialContent(secret: Secret(bytes: key)), .appCode, channel, "", record, at, db)
+        }
+        if let phone = phone.flatMap({ PhoneNumber(e164: $0) }) {
+            try register(.mobilePhone, CredentialContent(phone: phone), .text, "tel:" + phone.e164, phone.lastTwo, record, at, db)
+        }
+        if let email = address.flatMap({ EmailAddress($0) }) {
+            try register(
+                .email, CredentialContent(email: email), .emailCode, "mail:" + email.normalised, email.masked, record, at + .minutes(2), db)
+        }
     }
 
     private func register(
@@ -67,16 +81,15 @@ extension Administration {
         try instance.people.noteHeld(record.id, at: at, canSignIn: traits.canSignIn, db)
     }
 
-    /// An address that the directory knows and nobody has confirmed, newer than the last review.
-    private func addDirectoryAddress(_ name: String, _ address: String) async throws {
-        let now = self.now, instance = self.instance
-        try await instance.database.write { db in
-            let record = try self.person(name, db)
-            guard let email = EmailAddress(address) else { return }
-            let credential = Credential(
-                id: instance.world.newID(), method: .email, state: .unconfirmed, source: .directory, capabilities: [.emailCode],
-                channel: instance.credentials.channelKey("mail:" + email.normalised), addedAt: now)
-            try instance.credentials.insert(credential, of: record.id, content: CredentialContent(email: email), hint: email.masked, db)
-        }
+    /// A number that the directory knows and nobody has confirmed, newer than the last review.
+    private func know(_ name: String, _ number: String, _ at: Moment, _ db: any Connection) throws {
+        guard let phone = PhoneNumber(e164: number) else { return }
+        let traits = MethodRegistry.traits(of: .mobilePhone)
+        let credential = Credential(
+            id: instance.world.newID(), method: .mobilePhone, state: .unconfirmed, source: .directory,
+            capabilities: Set(traits.capabilities.map(\.capability)),
+            channel: instance.credentials.channelKey("tel:" + phone.e164), addedAt: at)
+        try instance.credentials.insert(
+            credential, of: person(name, db).id, content: CredentialContent(phone: phone), hint: phone.lastTwo, db)
     }
 }

@@ -1,4 +1,5 @@
 public import ConvergeCore
+import Foundation
 
 extension Administration {
     /// What a policy would mean to one person, compared with the policy in force.
@@ -15,7 +16,7 @@ extension Administration {
 
     /// What a policy would do to one person at the next sign-in.
     public struct CheckedPerson: Sendable, Codable, Hashable {
-        public let name: String
+        public var name: String
         public let outcome: String
         /// The outcome under the policy in force.
         public let before: String
@@ -57,38 +58,78 @@ extension Administration {
     }
 
     func check(_ document: PolicyDocument, each: (CheckedPerson) throws -> Void = { _ in }) async throws -> CheckReport {
-        let versions = try await versions(), now = self.now, instance = self.instance
+        let versions = try await versions(), now = self.now
         var document = document
         document.version = try versions.current.version + 1
         let proposed = versions + [PolicyVersion(document: document, appliedAt: now, appliedBy: "check")]
-        var walk = PolicyWalk(document: document, groups: try await groupNames()), last = ""
-        while true {
-            let after = last
-            let page = try await instance.database.read { db in
-                try instance.people.page(after: after, limit: 200, db).map { record in
-                    let credentials = try instance.credentials.all(of: record.id, db).map(\.credential)
-                    return PolicyWalk.Stop(
-                        record: record, before: try Playing(record, credentials, versions, now, instance),
-                        after: try Playing(record, credentials, proposed, now, instance))
-                }
-            }
-            for stop in page { try each(walk.visit(stop)) }
-            guard let end = page.last?.record else { break }
-            last = SignInName(end.name)?.normalised ?? end.name
+        // Each lane remembers folds and plans of its own; none waits for another.
+        let lanes = (0..<Self.laneCount).map { _ in
+            PolicyLane(before: versions, after: proposed, now: now, endOfDay: instance.endOfDay)
         }
-        return walk.report()
+        var numbers = PolicyNumbers(document: document, groups: try await groupNames()), walk = PeopleWalk(instance)
+        while let page = try await walk.next() {
+            for verdict in try await Self.judge(page, lanes) {
+                numbers.add(verdict)
+                try each(verdict.checked)
+            }
+        }
+        return numbers.report()
+    }
+
+    /// Decisions are pure: as many at once as the machine can do, besides the reading of the next page.
+    private static let laneCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+
+    /// The verdicts on a page, in its order.
+    private static func judge(_ page: [WalkedPerson], _ lanes: [PolicyLane]) async throws -> [PolicyVerdict] {
+        let share = (page.count + lanes.count - 1) / lanes.count
+        return try await withThrowingTaskGroup(of: (Int, [PolicyVerdict]).self) { group in
+            for (number, lane) in lanes.enumerated() where number * share < page.count {
+                let part = Array(page[(number * share)..<min(page.count, (number + 1) * share)])
+                group.addTask { (number, try await lane.judge(part)) }
+            }
+            var parts = [[PolicyVerdict]](repeating: [], count: lanes.count)
+            for try await (number, verdicts) in group { parts[number] = verdicts }
+            return parts.flatMap { $0 }
+        }
     }
 }
 
-/// One person under one policy: everything reachable, an unknown browser, the right password.
+/// Judges people under two policies, one after the other.
+actor PolicyLane {
+    private var before: PolicyFolds
+    private var after: PolicyFolds
+    private var plans = (before: Plans(), after: Plans())
+    private let now: Moment
+    private let endOfDay: @Sendable (Moment, Int) -> Moment
+
+    init(before: [PolicyVersion], after: [PolicyVersion], now: Moment, endOfDay: @escaping @Sendable (Moment, Int) -> Moment) {
+        self.before = PolicyFolds(before)
+        self.after = PolicyFolds(after)
+        self.now = now
+        self.endOfDay = endOfDay
+    }
+
+    func judge(_ people: [WalkedPerson]) throws -> [PolicyVerdict] {
+        try people.map { person in
+            PolicyVerdict(person, before: try play(person, &before, &plans.before), after: try play(person, &after, &plans.after))
+        }
+    }
+
+    private func play(_ walked: WalkedPerson, _ folds: inout PolicyFolds, _ plans: inout Plans) throws -> Playing {
+        let fold = try folds.fold(for: walked.person)
+        let standing = Standing(person: walked.person, credentials: walked.credentials, policy: fold.policy)
+        let facts = SignInFacts(
+            standing: standing, reach: .ofThisRelease(walked.credentials), now: now, endOfDay: endOfDay)
+        let forecast = Forecast.atNextSignIn(
+            facts, planning: { standing, requirements, _ in plans.plan(standing, requirements, fold: fold.number) }, withReasons: false)
+        return Playing(standing: standing, forecast: forecast)
+    }
+}
+
+/// One person under one policy: everything reachable that this release can verify, an unknown browser, the right password.
 struct Playing: Sendable {
     let standing: Standing
     let forecast: Forecast
-
-    init(_ record: PersonRecord, _ credentials: [Credential], _ versions: [PolicyVersion], _ now: Moment, _ instance: Instance) throws {
-        standing = Standing(person: record.person, credentials: credentials, policy: try versions.resolve(for: record.person))
-        forecast = Forecast.atNextSignIn(SignInFacts(standing: standing, now: now, endOfDay: instance.endOfDay))
-    }
 
     /// Whether the person gets in, perhaps after registering or changing something.
     var getsIn: Bool {
@@ -120,15 +161,37 @@ struct Playing: Sendable {
     }
 }
 
-/// The walk over everybody: counts, and keeps of each person only what the lint needs.
-struct PolicyWalk {
-    /// One person under both policies.
-    struct Stop: Sendable {
-        let record: PersonRecord
-        let before: Playing
-        let after: Playing
-    }
+/// What a policy would do to one person: as it is printed, and as it is counted.
+struct PolicyVerdict: Sendable {
+    let checked: Administration.CheckedPerson
+    let nameKey: String
+    let groups: Set<GroupID>
+    let isGlobalAdministrator: Bool
+    let getsInBefore: Bool
+    let getsInAfter: Bool
+    /// Whoever knows the password may register first.
+    let isOpenDoor: Bool
+    let outcome: Forecast.Outcome
 
+    init(_ walked: WalkedPerson, before: Playing, after: Playing) {
+        let person = walked.person, forecast = after.forecast
+        checked = Administration.CheckedPerson(
+            name: walked.name, outcome: forecast.outcome.rawValue, before: before.forecast.outcome.rawValue,
+            effects: after.effects(from: before), secondStepMissing: forecast.requirements.mfa, proofsMissing: forecast.requirements.reset,
+            plan: forecast.plan.map(\.rawValue), countingForSignIn: forecast.countingForSignIn.map(\.capability.rawValue),
+            countingForReset: forecast.countingForReset.map(\.capability.rawValue))
+        nameKey = walked.nameKey
+        groups = person.groups
+        isGlobalAdministrator = person.roles.contains(.globalAdministrator)
+        getsInBefore = before.getsIn
+        getsInAfter = after.getsIn
+        isOpenDoor = person.firstHeldAt == nil && person.state == .enabled && after.standing.policy.guardKind == .password
+        outcome = forecast.outcome
+    }
+}
+
+/// Counts verdicts, and keeps of each person only what the lint needs.
+struct PolicyNumbers {
     private let document: PolicyDocument
     private let groups: [GroupID: String]
     private var numbers = Administration.CheckReport()
@@ -144,24 +207,17 @@ struct PolicyWalk {
         emergency = document.emergencyAccounts.reduce(into: [:]) { $0[SignInName($1)?.normalised ?? $1] = .some(nil) }
     }
 
-    mutating func visit(_ stop: Stop) -> Administration.CheckedPerson {
-        let person = stop.record.person, after = stop.after, effects = after.effects(from: stop.before)
+    mutating func add(_ verdict: PolicyVerdict) {
         numbers.count += 1
-        numbers.outcomes[after.forecast.outcome.rawValue, default: 0] += 1
-        for effect in effects { numbers.effects[effect.rawValue, default: 0] += 1 }
-        if person.roles.contains(.globalAdministrator) {
-            if stop.before.getsIn { numbers.administratorsBefore += 1 }
-            if after.getsIn { numbers.administratorsAfter += 1 }
+        numbers.outcomes[verdict.checked.outcome, default: 0] += 1
+        for effect in verdict.checked.effects { numbers.effects[effect.rawValue, default: 0] += 1 }
+        if verdict.isGlobalAdministrator {
+            if verdict.getsInBefore { numbers.administratorsBefore += 1 }
+            if verdict.getsInAfter { numbers.administratorsAfter += 1 }
         }
-        if person.firstHeldAt == nil, person.state == .enabled, after.standing.policy.guardKind == .password { openDoors += 1 }
-        if after.forecast.outcome == .policyUnsatisfiable { impossible[person.groups, default: 0] += 1 }
-        let key = SignInName(stop.record.name)?.normalised ?? ""
-        if emergency[key] != nil { emergency[key] = .some(after.getsIn) }
-        return Administration.CheckedPerson(
-            name: stop.record.name, outcome: after.forecast.outcome.rawValue, before: stop.before.forecast.outcome.rawValue,
-            effects: effects, secondStepMissing: after.forecast.requirements.mfa, proofsMissing: after.forecast.requirements.reset,
-            plan: after.forecast.plan.map(\.rawValue), countingForSignIn: after.forecast.countingForSignIn.map(\.capability.rawValue),
-            countingForReset: after.forecast.countingForReset.map(\.capability.rawValue))
+        if verdict.isOpenDoor { openDoors += 1 }
+        if verdict.outcome == .policyUnsatisfiable { impossible[verdict.groups, default: 0] += 1 }
+        if !emergency.isEmpty, emergency[verdict.nameKey] != nil { emergency[verdict.nameKey] = .some(verdict.getsInAfter) }
     }
 
     func report() -> Administration.CheckReport {

@@ -58,7 +58,7 @@ public struct PolicyKey: Sendable, Hashable {
     }
 
     /// Every key there is, in the order in which they are written.
-    public static let all: [PolicyKey] = top + mfa + reset + registration + others + scopes
+    public static let all: [PolicyKey] = top + mfa + reset + registration + campaigns + others + scopes
 
     private static let top = [
         PolicyKey("rollOut", .choice(["all"]), "all", "Who has the one registration for sign-in and reset. Only `all` in this release."),
@@ -66,6 +66,7 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey(
             "reset", .section, nil, "Rules about choosing a new password without the old one. Nobody whom none applies to may do it."),
         PolicyKey("registration", .section, nil, "Rules about who must register, and what guards the first registration."),
+        PolicyKey("campaigns", .section, "", "Suggestions to register something stronger, after a second step was proven."),
         PolicyKey("bridge", .section, "", "One proof with something that is no longer allowed, good for registering a replacement."),
         PolicyKey("session", .section, "", "How long people stay signed in."),
         PolicyKey("password", .section, "", "Which passwords are taken."),
@@ -113,6 +114,19 @@ public struct PolicyKey: Sendable, Hashable {
             "registration[].guard", .choice(RegistrationGuard.allCases.map(\.rawValue)), "password",
             "What somebody without any proof shows before the first registration. The strictest counts."),
         PolicyKey("registration[].recoveryCodes", .flag, "true", "Ten codes on paper are shown at the end, and may be made anew."),
+    ]
+
+    private static let campaigns = [
+        PolicyKey("campaigns[].name", .text, nil, "The campaign's name, which people read under “Why am I being asked?”."),
+        PolicyKey("campaigns[].applies", .scope, "all", "Whom it applies to."),
+        PolicyKey(
+            "campaigns[].register", .choice(PolicyFile.usable(for: .signIn).map(\.rawValue)), nil,
+            "What people are asked to register, where it does not count for them already."),
+        PolicyKey(
+            "campaigns[].snoozeDays", .number(0...14), "1", "Days until somebody who put it off is asked again; 0: at the next sign-in."),
+        PolicyKey(
+            "campaigns[].snoozesMax", .number(1...100), "",
+            "How often it may be put off; left out: always. Where no second step is demanded it can always be put off."),
     ]
 
     private static let others = [

@@ -43,7 +43,8 @@ struct PolicyLint {
 
     /// No group, each group, each pair: three rules that are harmless in pairs are left to the walk over real people.
     private var combinations: [Set<GroupID>] {
-        let scopes = document.mfa.map(\.scope) + document.reset.map(\.scope) + document.registration.map(\.scope)
+        let scopes =
+            document.mfa.map(\.scope) + document.reset.map(\.scope) + document.registration.map(\.scope) + document.campaigns.map(\.scope)
         let named = scopes.reduce(into: Set<GroupID>()) { $0.formUnion($1.groups.union($1.except)) }.sorted()
         let pairs = named.indices.flatMap { first in named[(first + 1)...].map { Set([named[first], $0]) } }
         return [[]] + named.map { [$0] } + pairs
@@ -141,6 +142,14 @@ struct PolicyLint {
         }
         if document.reset.isEmpty {
             entries.append(LintEntry(.note, "reset.nobody", "Nobody may choose a new password without the old one."))
+        }
+        let allowed = document.mfa.reduce(into: Set<Capability>()) { $0.formUnion($1.allow.subtracting($1.exclude)) }
+        for campaign in document.campaigns where !allowed.contains(campaign.register) {
+            entries.append(
+                LintEntry(
+                    .warning, "campaign.not-allowed",
+                    "The campaign “\(campaign.name)” asks for \(campaign.register.rawValue), which no rule allows for sign-in. "
+                        + "Nobody will see it."))
         }
         for text in document.trustedNetworks where (try? CIDR(text))?.prefix == 0 {
             entries.append(LintEntry(.error, "networks.everywhere", "\(text) is the whole internet, not a network of the organisation."))

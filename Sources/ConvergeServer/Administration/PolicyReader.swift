@@ -30,11 +30,13 @@ struct PolicyReader {
         _ = word(top, "rollOut")
         let document = PolicyDocument(
             mfa: rules(top, "mfa").map { mfaRule($0) }, reset: rules(top, "reset").map { resetRule($0) },
-            registration: rules(top, "registration").map { registrationRule($0) }, bridge: bridge(top), session: session(top),
+            registration: rules(top, "registration").map { registrationRule($0) },
+            campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), session: session(top),
             password: password(top), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
         unique(document.mfa.map(\.name), "mfa")
         unique(document.reset.map(\.name), "reset")
         unique(document.registration.map(\.name), "registration")
+        unique(document.campaigns.map(\.name), "campaigns")
         return document
     }
 
@@ -74,6 +76,12 @@ struct PolicyReader {
             requireForReset: flag(section, "requireForReset"),
             guardKind: RegistrationGuard(rawValue: word(section, "guard")) ?? .accessPass,
             recoveryCodes: flag(section, "recoveryCodes"))
+    }
+
+    private mutating func campaignRule(_ section: Section) -> CampaignRule {
+        CampaignRule(
+            name: ruleName(section), scope: scope(section), register: Capability(rawValue: word(section, "register")) ?? .appCode,
+            snoozeDays: number(section, "snoozeDays") ?? 1, snoozesMax: number(section, "snoozesMax"))
     }
 
     private mutating func bridge(_ top: Section) -> BridgePolicy {

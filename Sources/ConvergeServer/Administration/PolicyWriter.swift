@@ -88,6 +88,7 @@ extension PolicyDocument {
             .init(key: "mfa", value: .rules(mfa.map { $0.shape(groups) })),
             .init(key: "reset", value: .rules(reset.map { $0.shape(groups) })),
             .init(key: "registration", value: .rules(registration.map { $0.shape(groups) })),
+            .init(key: "campaigns", value: .rules(campaigns.map { $0.shape(groups) })),
             .init(
                 key: "bridge",
                 value: .mapping([
@@ -167,6 +168,15 @@ extension RegistrationRule {
         entries([
             ("name", .text(name)), ("applies", scope.shape(groups)), ("requireForMFA", .flag(requireForMFA)),
             ("requireForReset", .flag(requireForReset)), ("guard", .text(guardKind.rawValue)), ("recoveryCodes", .flag(recoveryCodes)),
+        ])
+    }
+}
+
+extension CampaignRule {
+    fileprivate func shape(_ groups: [GroupID: String]) -> PolicyValue {
+        entries([
+            ("name", .text(name)), ("applies", scope.shape(groups)), ("register", .text(register.rawValue)),
+            ("snoozeDays", .number(snoozeDays)), ("snoozesMax", snoozesMax.map { .number($0) }),
         ])
     }
 }

@@ -1,4 +1,5 @@
 public import ConvergeCore
+import Foundation
 public import Logging
 
 extension Instance {
@@ -7,14 +8,14 @@ extension Instance {
     /// - Parameters:
     ///   - hashing: Argon2id parameters; tests whose subject is not hashing take cheap ones.
     ///   - box: the demo's box for texts and mails.
+    ///   - over: what stands between everything and the store; tests put one there that fails.
     public static func assemble(
         config: Config, world: World, resources: ResourceFolder, hashing: HashingCost = .standard, box: DemoBox? = nil,
-        log: Logger
+        over: (any Database) -> any Database = { $0 }, log: Logger
     ) async throws -> Instance {
-        let keys = try KeyRing.open(path: config.keyRingPath, createIfAbsent: true, production: !config.isDemo, world: world)
-        let database = try SQLiteDatabase(path: config.databasePath)
+        let (opened, keys) = try await open(config, world), database = over(opened)
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
-        let organisation = try await ensureOrganisation(config, world, database)
+        let organisation = try await ensureOrganisation(config, keys, world, database)
         let renderer = try Renderer(resources: resources.path, organisation: Organisation(config))
         let instance = Instance(
             config: config, world: world, database: database, organisation: organisation, keys: keys,
@@ -27,7 +28,9 @@ extension Instance {
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
             breached: try config.passwords.breachedList.map { try BreachedList(path: $0) }, renderer: renderer,
             policyCache: PolicyCache(),
-            letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL), log: log, box: box)
+            letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL),
+            metrics: Metrics(startedAt: world.now()), log: log,
+            box: box)
         try await instance.ensurePolicy()
         return instance
     }
@@ -38,15 +41,47 @@ extension Instance {
         try await database.close()
     }
 
-    private static func ensureOrganisation(_ config: Config, _ world: World, _ database: any Database) async throws -> OrganisationID {
-        let id: OrganisationID = world.newID(), now = world.now(), name = config.organisation.name
-        return try await database.write { db in
-            if let row = try db.row("SELECT id FROM organisation ORDER BY created_ms LIMIT 1") {
-                return try row.id("id", as: OrganisationSubject.self)
-            }
-            try db.execute("INSERT INTO organisation (id, name, created_ms) VALUES (\(id), \(name), \(now))")
-            return id
+    /// Opens store and key ring. A ring is made for a new store only: beside a store in use, one that is not there is a mistyped
+    /// path or a loss, and a new one could read nothing.
+    private static func open(_ config: Config, _ world: World) async throws -> (SQLiteDatabase, KeyRing) {
+        let hasRing = FileManager.default.fileExists(atPath: config.keyRingPath)
+        let ring = { (mayCreate: Bool) in
+            try KeyRing.open(path: config.keyRingPath, createIfAbsent: mayCreate, production: !config.isDemo, world: world)
         }
+        if hasRing {
+            let keys = try ring(false)
+            return (try SQLiteDatabase(path: config.databasePath), keys)
+        }
+        let database = try SQLiteDatabase(path: config.databasePath)
+        guard try await !database.read({ db in try OrganisationStore().isThere(db) }) else {
+            try await database.close()
+            throw KeyRingError.lost(path: config.keyRingPath, database: config.databasePath)
+        }
+        return (database, try ring(true))
+    }
+
+    /// The store's organisation, made where there is none.
+    private static func ensureOrganisation(
+        _ config: Config, _ keys: KeyRing, _ world: World, _ database: any Database
+    ) async throws -> OrganisationID {
+        let new: OrganisationID = world.newID(), now = world.now(), name = config.organisation.name
+        return try await database.write { db in
+            let store = OrganisationStore()
+            guard let found = try store.find(db) else {
+                try store.insert(new, name: name, keyCheck: keys.check(of: new), at: now, db)
+                return new
+            }
+            guard found.keyCheck ?? keys.check(of: found.id) == keys.check(of: found.id) else {
+                throw KeyRingError.foreign(path: config.keyRingPath, database: config.databasePath)
+            }
+            if found.keyCheck == nil { try store.setKeyCheck(keys.check(of: found.id), of: found.id, db) }
+            if found.isDemo, !config.isDemo { throw ConfigError(problems: [demoStore(config.databasePath)]) }
+            return found.id
+        }
+    }
+
+    private static func demoStore(_ path: String) -> String {
+        "database.path: \(path) was filled by the demo, and everybody knows the passwords of its people. Name another file."
     }
 
     /// A fresh store begins with the policy that this release proposes.

@@ -37,6 +37,8 @@ public struct Config: Sendable {
     public var listenHost: String
     public var listenPort: Int
     public var trustedProxies: [CIDR]
+    /// Who may read what the server counts.
+    public var metricsNetworks: [CIDR]
     public var databasePath: String
     public var keyRingPath: String
     public var organisation: Organisation
@@ -64,21 +66,32 @@ public struct Config: Sendable {
     }
 
     /// Settings for trying Converge on this machine: plain http on loopback, everything in one folder.
+    public static func demo(dataFolder: String, port: Int) -> Config {
+        do {
+            return try demo(dataFolder: dataFolder, port: port, environment: [:])
+        } catch {
+            preconditionFailure("the demo's own settings: \(error)")
+        }
+    }
+
+    /// The same, with mail and texts going to real servers where the environment says so; nothing else of it is read.
     ///
-    /// - Parameter environment: may point mail and texts to real servers; nothing else of it is read.
-    public static func demo(dataFolder: String, port: Int, environment: [String: String] = [:]) -> Config {
+    /// - Throws: `ConfigError` with every problem found.
+    public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
+        let folder = DemoFolder(dataFolder)
         var reader = ConfigReader(
             yaml: "",
             environment: [
                 "CONVERGE_PUBLICURL": "http://localhost:\(port)", "CONVERGE_LISTEN_PORT": "\(port)",
-                "CONVERGE_DATABASE_PATH": dataFolder + "/converge.db", "CONVERGE_KEYRING_PATH": dataFolder + "/keys.json",
+                "CONVERGE_DATABASE_PATH": folder.databasePath, "CONVERGE_KEYRING_PATH": folder.keyRingPath,
                 "CONVERGE_ORGANISATION_NAME": "Harbour & Vale", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
                 "CONVERGE_ORGANISATION_MAILDOMAINS": "example.org", "CONVERGE_LOG_FORMAT": "text",
                 "CONVERGE_ORGANISATION_HELPDESK": "Weekdays from 8 to 18", "CONVERGE_ORGANISATION_HELPDESKPHONE": "0117 496 0123",
             ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
         var config = read(&reader)
-        precondition(reader.problems.isEmpty, "the demo's own settings: \(reader.problems)")
+        guard reader.problems.isEmpty else { throw ConfigError(problems: reader.problems) }
         config.isDemo = true
+        if FileManager.default.fileExists(atPath: folder.breachedListPath) { config.passwords.breachedList = folder.breachedListPath }
         return config
     }
 
@@ -115,7 +128,8 @@ public struct Config: Sendable {
         }
         return Config(
             publicURL: readPublicURL(&reader), listenHost: reader.required("listen.host"),
-            listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readProxies(&reader),
+            listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readNetworks("trustedProxies", &reader),
+            metricsNetworks: readNetworks("metrics.networks", &reader),
             databasePath: reader.required("database.path"), keyRingPath: reader.required("keyRing.path"), organisation: organisation,
             mail: mail?.settings, mailFrom: mail?.from, text: text,
             textCountries: countries.isEmpty ? [organisation.country] : countries,
@@ -141,10 +155,10 @@ public struct Config: Sendable {
         return "\(scheme)://\(host.lowercased())\(port)"
     }
 
-    private static func readProxies(_ reader: inout ConfigReader) -> [CIDR] {
-        reader.list("trustedProxies").compactMap { text in
+    private static func readNetworks(_ name: String, _ reader: inout ConfigReader) -> [CIDR] {
+        reader.list(name).compactMap { text in
             if let network = try? CIDR(text) { return network }
-            reader.problem("trustedProxies: \(text) is not a network such as 10.0.0.0/8.")
+            reader.problem("\(name): \(text) is not a network such as 10.0.0.0/8.")
             return nil
         }
     }
@@ -196,6 +210,9 @@ public struct Config: Sendable {
             idempotencyField: reader.text("text.idempotencyField"))
         return settings.url.isEmpty ? nil : settings
     }
+
+    /// Whether people reach the server on this machine only.
+    var isLoopback: Bool { Self.isLoopback(publicURL) }
 
     private static func isLoopback(_ url: String) -> Bool {
         URLComponents(string: url)?.host.map(isLoopbackHost) ?? false

@@ -40,6 +40,9 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("database.path", .text, "/var/lib/converge/converge.db", "The SQLite file."),
         ConfigKey(
             "keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
+        ConfigKey(
+            "metrics.networks", .list, "127.0.0.0/8, ::1/128",
+            "Networks (CIDR) that may read `/metrics`. For everybody else there is no such page."),
         ConfigKey("log.level", .text, "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`."),
         ConfigKey("log.format", .text, "json", "`json`, one object a line, or `text`."),
     ]

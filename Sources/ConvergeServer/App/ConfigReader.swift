@@ -1,3 +1,4 @@
+import ConvergeCore
 import Foundation
 import Yams
 
@@ -21,6 +22,9 @@ struct ConfigReader {
     /// Names asked for, so that a test can compare them with the table.
     private(set) var asked: Set<String> = []
 
+    /// Variables that are no settings: where the resources lie, and the clock of the tests.
+    private static let otherVariables = ["CONVERGE_RESOURCES", "CONVERGE_TEST_CLOCK_FILE"]
+
     init(yaml: String, environment: [String: String]) {
         do {
             if let node = try Yams.compose(yaml: yaml) { flatten(node, at: "") }
@@ -30,7 +34,13 @@ struct ConfigReader {
             problems.append("The file is no YAML.")
         }
         for name in values.keys.sorted() where !ConfigKey.all.contains(where: { $0.name == name }) {
-            problems.append("\(name) is not a setting. \(Self.nearest(to: name).map { "Did you mean \($0)?" } ?? "")".trimmedRight())
+            let near = Nearest.nearest(to: name, in: ConfigKey.all.map(\.name))
+            problems.append("\(name) is not a setting." + (near.map { " Did you mean \($0)?" } ?? ""))
+        }
+        let names = ConfigKey.all.map(\.environmentName)
+        for name in environment.keys.sorted() where name.hasPrefix("CONVERGE_") && !(names + Self.otherVariables).contains(name) {
+            let near = Nearest.nearest(to: name, in: names).map { " Did you mean \($0)?" } ?? ""
+            problems.append("\(name) in the environment is not a setting.\(near)")
         }
         for key in ConfigKey.all {
             if let text = environment[key.environmentName] { values[key.name] = .scalar(text) }
@@ -108,9 +118,13 @@ struct ConfigReader {
         asked.insert(name)
         switch values[name] {
         case .list(let texts): return texts
-        case .scalar(let text): return text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-        case nil: return []
+        case .scalar(let text): return Self.items(text)
+        case nil: return Self.items(ConfigKey.all.first { $0.name == name }?.fallback ?? "")
         }
+    }
+
+    private static func items(_ text: String) -> [String] {
+        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 
     mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, of type: Choice.Type, fallback: Choice) -> Choice
@@ -118,35 +132,5 @@ struct ConfigReader {
         if let choice = Choice(rawValue: scalar(name)) { return choice }
         problems.append("\(name) must be one of: \(Choice.allCases.map(\.rawValue).joined(separator: ", ")).")
         return fallback
-    }
-
-    /// The known name that differs least, unless all differ in more than half of their letters.
-    static func nearest(to name: String) -> String? {
-        let ranked = ConfigKey.all.map { (distance($0.name.lowercased(), name.lowercased()), $0.name) }.min { $0.0 < $1.0 }
-        return ranked.flatMap { $0.0 <= max(2, name.count / 2) ? $0.1 : nil }
-    }
-
-    /// Levenshtein's distance.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (i, a) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in right.enumerated() {
-                let substituted = diagonal + (a == b ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
-    }
-}
-
-extension String {
-    fileprivate func trimmedRight() -> String {
-        var text = self[...]
-        while text.last == " " { text = text.dropLast() }
-        return String(text)
     }
 }

@@ -15,6 +15,13 @@ struct Dossier: Sendable {
     /// The stored credential behind a use.
     func credential(_ id: CredentialID) -> CredentialRecord? { credentials.first { $0.id == id } }
 
+    /// The same with one use that can be reached.
+    func reaching(_ use: CredentialUse) -> Dossier {
+        var reach = self.reach
+        reach.gaps[use] = nil
+        return Dossier(record: record, credentials: credentials, standing: standing, document: document, reach: reach, now: now)
+    }
+
     /// The facts of a sign-in decision.
     func signInFacts(_ request: RequestFacts, _ instance: Instance) -> SignInFacts {
         SignInFacts(standing: standing, reach: reach, request: request, now: now, endOfDay: instance.endOfDay)
@@ -46,6 +53,7 @@ extension Instance {
         _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
     ) throws -> Reachability {
         var gaps: [CredentialUse: Reachability.Gap] = [:]
+        let closed = try closedBudgets(credentials, person, knownBrowser: knownBrowser, now: now, db)
         let unreached = try outbox.troubled(
             OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
         func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
@@ -53,22 +61,32 @@ extension Instance {
         }
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             let credential = record.credential
-            let closed = try Budgets.closed(credential.id, knownBrowser: knownBrowser, now: now, budgets, db)
+            let codes = Budgets.codes(credential.id, knownBrowser: knownBrowser).compactMap { closed[$0.key] }.first
             for capability in credential.capabilities {
                 let use = credential.use(capability)
-                if let closed { gaps[use] = .init(.budget, until: closed) }
+                if let codes { gaps[use] = .init(.budget, until: codes) }
                 switch capability {
                 case .text where isDown(.text, credential), .emailCode where isDown(.mail, credential): gaps[use] = .init(.gateway)
                 case .text, .emailCode:
-                    if let until = try budgets.exhausted(Budgets.send(person), Budgets.sendsPerPerson, now: now, db) {
-                        gaps[use] = .init(.budget, until: until)
-                    }
+                    if let until = closed[Budgets.send(person)] { gaps[use] = .init(.budget, until: until) }
                 default: break
                 }
-                if !MethodRegistry.implementedCapabilities.contains(capability) { gaps[use] = .init(.gateway) }
             }
         }
-        return Reachability(gaps: gaps)
+        return Reachability(gaps: gaps.merging(Reachability.ofThisRelease(credentials.map(\.credential)).gaps) { $1 })
+    }
+}
+
+extension Instance {
+    /// Which of the budgets that reaching a person depends on are spent, and until when. One statement, whatever somebody has.
+    private func closedBudgets(
+        _ credentials: [CredentialRecord], _ person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
+    ) throws -> [String: Moment] {
+        var rules = [Budgets.send(person): Budgets.sendsPerPerson]
+        for record in credentials {
+            for (key, rule) in Budgets.codes(record.id, knownBrowser: knownBrowser) { rules[key] = rule }
+        }
+        return try budgets.exhausted(rules, now: now, db)
     }
 }
 
@@ -82,6 +100,8 @@ enum Budgets {
     static let ceiling = BudgetRule(limit: 100, window: .days(36500))
     static let sendsPerPerson = BudgetRule(limit: 10, window: .hours(1), lock: nil)
     static let sendsPerDestination = BudgetRule(limit: 10, window: .hours(1), lock: nil)
+    /// Texts to one country other than the organisation's own, where most of its people are: fraud with dear numbers goes there.
+    static let sendsPerCountry = BudgetRule(limit: 300, window: .hours(1), lock: nil)
     static let sendsPerNetwork = BudgetRule(limit: 60, window: .hours(1), lock: nil)
     static let sendsPerOrganisation = BudgetRule(limit: 5000, window: .hours(1), lock: nil)
     /// Resets begun for one person by strangers.
@@ -95,14 +115,19 @@ enum Budgets {
     static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
     static func send(_ person: PersonID) -> String { "send:person:\(person)" }
 
+    /// What tries against a credential count against, the ceiling first.
+    static func codes(_ id: CredentialID, knownBrowser: Bool) -> [(key: String, rule: BudgetRule)] {
+        [(ceiling(id), ceiling), knownBrowser ? (owner(id), ownerCodes) : (stranger(id), strangerCodes)]
+    }
+
     /// Until when a credential is closed for this kind of browser; nil when it is open.
     static func closed(
         _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
     ) throws -> Moment? {
-        if let until = try store.exhausted(ceiling(id), ceiling, now: now, db) { return until }
-        return knownBrowser
-            ? try store.exhausted(owner(id), ownerCodes, now: now, db)
-            : try store.exhausted(stranger(id), strangerCodes, now: now, db)
+        for (key, rule) in codes(id, knownBrowser: knownBrowser) {
+            if let until = try store.exhausted(key, rule, now: now, db) { return until }
+        }
+        return nil
     }
 
     /// Counts a try against a credential, before the comparison.
@@ -111,14 +136,14 @@ enum Budgets {
     static func spendTry(
         _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
     ) throws -> Moment? {
-        if let until = try store.spend(ceiling(id), ceiling, now: now, db) { return until }
-        return knownBrowser
-            ? try store.spend(owner(id), ownerCodes, now: now, db)
-            : try store.spend(stranger(id), strangerCodes, now: now, db)
+        for (key, rule) in codes(id, knownBrowser: knownBrowser) {
+            if let until = try store.spend(key, rule, now: now, db) { return until }
+        }
+        return nil
     }
 
-    /// A right answer gives the budgets back.
-    static func clear(_ id: CredentialID, _ store: BudgetStore, _ db: any Connection) throws {
-        try store.clear([stranger(id), owner(id), ceiling(id)], db)
+    /// A right answer gives the budgets of its credential back; the owner's at a sign-in lifts the ceiling of all the others.
+    static func clear(_ id: CredentialID, ceilings: [CredentialID] = [], _ store: BudgetStore, _ db: any Connection) throws {
+        try store.clear([stranger(id), owner(id), ceiling(id)] + ceilings.map(ceiling), db)
     }
 }

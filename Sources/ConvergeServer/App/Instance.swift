@@ -24,6 +24,7 @@ public struct Instance: Sendable {
     let policyCache: PolicyCache
     let letters: Letters
     let outboxSignal = OutboxSignal()
+    let metrics: Metrics
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
     let box: DemoBox?

@@ -39,6 +39,8 @@ struct Ledger {
             correlation: correlation, caseCode: caseCode, network: network, agent: agent, details: details)
         event.policyVersion = try instance.policies.currentVersion(db)
         try instance.audit.write(event, id: AuditID.next(at: now, instance.world), at: now, db)
+        let written = event, metrics = instance.metrics
+        db.afterCommit { metrics.count(written) }
     }
 
     /// Puts a message into the outbox, sealed.
@@ -47,33 +49,51 @@ struct Ledger {
             message, id: instance.world.newToken(bytes: 16), person: person, notAfter: notAfter, now: now, db)
     }
 
-    /// Sends a code within the budgets of person, destination, network and organisation.
+    /// Sends a code within the budgets of person, destination, country, network and organisation.
     ///
     /// - Returns: a refusal when one of them is spent; nothing was sent then.
     func send(_ message: CodeMessage, to person: PersonRecord) throws -> Refusal? {
         if let until = try spendSend(message, person.id) { return Refusal(.sendBudget, until: until) }
         let composed = instance.letters.code(message, person: person, now: now)
         try send(composed, to: person.id, notAfter: message.notAfter)
-        try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": composed.kind.rawValue])
+        // A reset writes its own steps down, those of nobody too.
+        if message.purpose != .reset {
+            try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": composed.kind.rawValue])
+        }
         return nil
     }
 
+    /// Whether messages of a kind cannot be sent now, to anybody.
+    func isGatewayDown(_ kind: OutboxMessage.Kind) throws -> Bool {
+        try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: now - .minutes(2), db).isEmpty
+    }
+
     private func spendSend(_ message: CodeMessage, _ person: PersonID) throws -> Moment? {
-        let destination: String =
-            switch message.channel {
-            case .text(let phone): "tel:" + phone.e164
-            case .email(let address): "mail:" + address.normalised
-            }
-        let spends: [(String, BudgetRule)] = [
-            (Budgets.send(person), Budgets.sendsPerPerson),
-            ("send:to:" + instance.keyed(destination, "budget"), Budgets.sendsPerDestination),
-            ("send:from:" + instance.keyed(network ?? "", "budget"), Budgets.sendsPerNetwork),
-            ("send:all", Budgets.sendsPerOrganisation),
-        ]
-        for (key, rule) in spends {
+        for (key, rule) in sendBudgets(message.channel, person) {
             if let until = try instance.budgets.spend(key, rule, now: now, db) { return until }
         }
         return nil
+    }
+
+    /// What a code on its way counts against.
+    func sendBudgets(_ channel: CodeMessage.Channel, _ person: PersonID) -> [(key: String, rule: BudgetRule)] {
+        var budgets: [(key: String, rule: BudgetRule)] = [
+            (Budgets.send(person), Budgets.sendsPerPerson),
+            ("send:to:" + instance.keyed(channel.source, "budget"), Budgets.sendsPerDestination),
+            ("send:from:" + instance.keyed(network ?? "", "budget"), Budgets.sendsPerNetwork),
+            ("send:all", Budgets.sendsPerOrganisation),
+        ]
+        if case .text(let phone) = channel, let country = foreignCountry(phone) {
+            budgets.append(("send:country:" + country, Budgets.sendsPerCountry))
+        }
+        return budgets
+    }
+
+    /// The country of a number that is not the organisation's own.
+    private func foreignCountry(_ phone: PhoneNumber) -> String? {
+        let own = instance.config.organisation.country
+        guard case .success(let parsed) = PhoneParser.parse(phone.e164, region: own), parsed.region != own else { return nil }
+        return parsed.region
     }
 }
 

@@ -24,9 +24,21 @@ struct OrganisationCalendar: Sendable {
     }
 
     /// The midnight that begins a day; nil for a date that does not exist.
-    func start(year: Int, month: Int, day: Int) -> Moment? {
-        let parts = DateComponents(year: year, month: month, day: day)
+    func start(year: Int, month: Int, day: Int) -> Moment? { moment(year: year, month: month, day: day) }
+
+    /// A time of a day; nil for one that does not exist.
+    func moment(year: Int, month: Int, day: Int, hour: Int? = nil, minute: Int? = nil) -> Moment? {
+        let parts = DateComponents(year: year, month: month, day: day, hour: hour, minute: minute)
         guard parts.isValidDate(in: calendar), let date = calendar.date(from: parts) else { return nil }
         return Moment(ms: Int64(date.timeIntervalSince1970 * 1000))
+    }
+
+    /// The beginning of a day written as `2026-11-23`.
+    func startOfDay(_ text: String) -> Moment? {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2], (1970...9999).contains(year) else {
+            return nil
+        }
+        return start(year: year, month: month, day: day)
     }
 }

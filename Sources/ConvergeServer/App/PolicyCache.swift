@@ -5,11 +5,6 @@ import Synchronization
 final class PolicyCache: Sendable {
     private let kept = Mutex<[PolicyVersion]>([])
 
-    /// The organisation's networks, by the version that was read last.
-    var trustedNetworks: [CIDR] {
-        (kept.withLock { $0.last })?.document.trustedNetworks.compactMap { try? CIDR($0) } ?? []
-    }
-
     /// Every version, oldest first, read anew only when the number in the store moved.
     func versions(_ store: PolicyStore, _ db: any Connection) throws -> [PolicyVersion] {
         let number = try store.currentVersion(db)

@@ -1,3 +1,4 @@
+import CClock
 public import ConvergeCore
 import Foundation
 import Synchronization
@@ -9,10 +10,16 @@ public struct World: Sendable {
     public var now: @Sendable () -> Moment
     /// So many unpredictable bytes.
     public var random: @Sendable (Int) -> [UInt8]
+    /// Nanoseconds that only go forward, for measuring how long something took.
+    public var stopwatch: @Sendable () -> Int64
 
-    public init(now: @escaping @Sendable () -> Moment, random: @escaping @Sendable (Int) -> [UInt8]) {
+    /// - Parameter stopwatch: nil: follows `now`.
+    public init(
+        now: @escaping @Sendable () -> Moment, random: @escaping @Sendable (Int) -> [UInt8], stopwatch: (@Sendable () -> Int64)? = nil
+    ) {
         self.now = now
         self.random = random
+        self.stopwatch = stopwatch ?? { now().ms * 1_000_000 }
     }
 
     /// A new identifier: 128 random bits as 22 characters that are safe in URLs, file names and on a command line.
@@ -36,10 +43,10 @@ public struct World: Sendable {
     public static func system(environment: [String: String] = [:]) -> World {
         #if DEBUG
             if let path = environment["CONVERGE_TEST_CLOCK_FILE"] {
-                return World(now: { Moment(ms: wallClock().ms + clockOffset(path)) }, random: systemRandom)
+                return World(now: { Moment(ms: wallClock().ms + clockOffset(path)) }, random: systemRandom, stopwatch: monotonicClock)
             }
         #endif
-        return World(now: wallClock, random: systemRandom)
+        return World(now: wallClock, random: systemRandom, stopwatch: monotonicClock)
     }
 
     /// A world for tests: time moves only when the clock is told to, and the same seed gives the same bytes.
@@ -57,6 +64,18 @@ public struct World: Sendable {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Moment(ms: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    private static func monotonicClock() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// Whether the kernel's clock follows a time server; nil where it does not tell.
+    static var isClockSynchronised: Bool? {
+        let answer = app_clock_is_synchronised()
+        return answer < 0 ? nil : answer == 1
     }
 
     private static func systemRandom(_ count: Int) -> [UInt8] {

@@ -201,6 +201,22 @@ extension Curl.Transfer {
             answerLimit: 65_536)
     }
 
+    /// Greets the mail relay, with TLS and log-in where they are configured, and says nothing more.
+    static func reach(_ settings: MailTransport.Settings) -> Curl.Transfer {
+        var transfer = mail(settings, from: "nobody", to: "nobody", message: [])
+        transfer.options.append(.number(CURLOPT_CONNECT_ONLY, 1))
+        transfer.recipients = []
+        transfer.upload = nil
+        return transfer
+    }
+
+    /// Connects to an address, with TLS where it is https, and asks nothing.
+    static func reach(_ url: String) -> Curl.Transfer {
+        Curl.Transfer(
+            url: url, protocols: "http,https", options: [.number(CURLOPT_CONNECT_ONLY, 1)], connectSeconds: 10, totalSeconds: 10,
+            answerLimit: 1024)
+    }
+
     /// One HTTP request.
     static func http(_ request: OutgoingHTTP.Request, settings: OutgoingHTTP.Settings) -> Curl.Transfer {
         var options: [Curl.Option] = []

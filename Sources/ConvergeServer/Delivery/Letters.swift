@@ -42,18 +42,18 @@ struct Letters: Sendable {
         }
     }
 
-    /// To another administrator: one of them reset a password.
-    func administratorReset(
-        of administrator: String, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, now: Moment
+    /// To another administrator: what happened to one of them.
+    func administrator(
+        _ notice: AdministratorNotice, of administrator: String, to channel: CodeMessage.Channel, person: PersonRecord, place: String?,
+        now: Moment
     ) -> OutboxMessage {
         let language = person.locale ?? "en"
         switch channel {
         case .text(let phone):
-            let event = Message("sms.administrator-reset", ["person": .text(administrator)])
-            return OutboxMessage(
-                kind: .text, to: phone.e164, body: renderer.noticeText(event, at: now, notMe: nil, language: language, now: now))
+            let text = renderer.noticeText(notice.text(administrator), at: now, notMe: nil, language: language, now: now)
+            return OutboxMessage(kind: .text, to: phone.e164, body: text)
         case .email(let email):
-            let mail = Mail.administratorReset(name: person.shortName, administrator: administrator, at: now, place: place)
+            let mail = Mail.administrator(notice, name: person.shortName, administrator: administrator, at: now, place: place)
             return outgoing(mail, to: email, language: language, now: now)
         }
     }

@@ -6,6 +6,8 @@ enum NoticeEvent: Sendable, Hashable {
     case passwordReset, passwordChanged, unlocked
     /// An administrator set a new password.
     case passwordResetByAdministrator
+    /// An administrator removed several methods.
+    case wiped
     /// An administrator made a Temporary Access Pass.
     case accessPassMade
     /// Somebody passed one gate of a reset and had no second.
@@ -29,7 +31,7 @@ enum NoticeEvent: Sendable, Hashable {
         let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
         let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
         let others: [Self] = [
-            .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .unlocked, .resetStopped,
+            .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
             .recoveryCodesMade, .reported,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
@@ -46,6 +48,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .passwordChanged: "password-changed"
         case .passwordResetByAdministrator: "password-reset-by-administrator"
         case .accessPassMade: "pass-made"
+        case .wiped: "wiped"
         case .unlocked: "unlocked"
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
@@ -75,7 +78,8 @@ enum NoticeEvent: Sendable, Hashable {
 
     var subject: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.subject")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported, .wiped:
+            Message("mail.changed.subject")
         case .passwordReset, .passwordChanged, .passwordResetByAdministrator: Message("mail.password.subject")
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
@@ -90,6 +94,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .passwordChanged: Message("mail.password.changed")
         case .passwordResetByAdministrator: Message("mail.password.reset-by-administrator")
         case .accessPassMade: Message("mail.pass.lead")
+        case .wiped: Message("mail.wiped.lead")
         case .unlocked: Message("mail.unlocked.lead")
         case .resetStopped: Message("mail.reset-failed.lead")
         }
@@ -97,7 +102,7 @@ enum NoticeEvent: Sendable, Hashable {
 
     var closing: Message {
         switch self {
-        case .passwordResetByAdministrator, .accessPassMade: Message("mail.password.unrequested")
+        case .passwordResetByAdministrator, .accessPassMade, .wiped: Message("mail.password.unrequested")
         case .resetStopped: Message("mail.reset-failed.closing")
         default: Message("mail.changed.closing")
         }

@@ -40,16 +40,17 @@ extension Ledger {
         }
     }
 
-    /// Tells every other administrator that one of them reset a password: by mail, by text where no mailbox is known.
-    func tellAdministrators(about dossier: Dossier) throws {
-        guard dossier.person.isAdministrator, dossier.policy.notifyAdministrators else { return }
+    /// Tells every other administrator what happened to one of them: by mail, by text where no mailbox is known. Nothing is told
+    /// of anybody else.
+    func tellAdministrators(_ notice: AdministratorNotice = .passwordReset, about dossier: Dossier) throws {
+        guard dossier.person.isAdministrator, dossier.policy.notifyAdministrators || !notice.isPartOfReset else { return }
         for other in try instance.people.administrators(db) where other.id != dossier.person.id {
             let all = try contacts(of: other, instance.credentials.all(of: other.id, db), except: [])
             let mailboxes = all.filter { if case .email = $0.channel { true } else { false } }
             guard !all.isEmpty, try mayTell(other.id) else { continue }
             for contact in mailboxes.isEmpty ? all : mailboxes {
-                let message = instance.letters.administratorReset(
-                    of: dossier.record.displayName, to: contact.channel, person: other, place: place(other), now: now)
+                let message = instance.letters.administrator(
+                    notice, of: dossier.record.displayName, to: contact.channel, person: other, place: place(other), now: now)
                 try send(message, to: other.id, notAfter: now + Self.noticeLife)
             }
         }

@@ -160,8 +160,18 @@ public struct OutboxWorker: Service {
         }
     }
 
+    private static func label(_ outcome: DeliveryOutcome?, isLast: Bool) -> String {
+        switch outcome {
+        case nil: "expired"
+        case .accepted: "sent"
+        case .refusedPermanently: "refused"
+        case .tryLater: isLast ? "gave-up" : "delayed"
+        }
+    }
+
     /// The log names the message, never where it goes or what it says.
     private func note(_ record: OutboxRecord, _ outcome: DeliveryOutcome?, isLast: Bool) {
+        instance.metrics.count(.messages, record.kind.rawValue, Self.label(outcome, isLast: isLast))
         var facts: Logger.Metadata = ["message": "\(record.id)", "kind": "\(record.kind.rawValue)", "tries": "\(record.tries)"]
         switch outcome {
         case nil:

@@ -89,10 +89,12 @@ public enum Countries {
         return code > 0 ? code : nil
     }
 
-    /// The region of a calling code: the preferred one when it has that code, else the main one that has it.
+    /// The region of a calling code: the preferred one when it has that code, else the main one that has it. `ZZ`, no country, for
+    /// satellites and networks that are nowhere: they must not pass for a number of the preferred one.
     static func region(of callingCode: Int, preferring region: String) -> String {
         var main: [CChar] = [0, 0, 0, 0]
-        if self.callingCode(of: region) == callingCode || cphone_main_region(Int32(callingCode), &main) != 0 { return region }
+        if self.callingCode(of: region) == callingCode { return region }
+        guard cphone_main_region(Int32(callingCode), &main) == 0 else { return "ZZ" }
         return String(decoding: main.prefix(2).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 

@@ -70,8 +70,9 @@ public final class BreachedList: Sendable {
     /// Imports a file of `SHA1HEX:count` lines, as "Have I Been Pwned" offers it, in any order. The new list takes
     /// the place of the old one only when every line was good.
     ///
+    /// - Parameter progress: called with the number of lines read, every ten millions.
     /// - Returns: how many digests were imported.
-    public static func importing(from source: String, to target: String) throws -> Int {
+    public static func importing(from source: String, to target: String, progress: (Int) -> Void = { _ in }) throws -> Int {
         guard let input = fopen(source, "r") else { throw BreachedListError.unreadable(path: source) }
         defer { fclose(input) }
         let temporary = target + ".new"
@@ -82,16 +83,16 @@ public final class BreachedList: Sendable {
             if !kept { unlink(temporary) }
         }
         guard fwrite(magic, 1, 8, output) == 8 else { throw BreachedListError.notWritten(path: target) }
-        let (count, sorted) = try copy(input, to: output, target: target)
+        let (count, sorted) = try copy(input, to: output, target: target, progress: progress)
         guard fflush(output) == 0, sorted || sort(output, count: count), fsync(fileno(output)) == 0, rename(temporary, target) == 0
         else { throw BreachedListError.notWritten(path: target) }
         kept = true
         return count
     }
 
-    private static func copy(_ input: UnsafeMutablePointer<FILE>, to output: UnsafeMutablePointer<FILE>, target: String) throws
-        -> (count: Int, sorted: Bool)
-    {
+    private static func copy(
+        _ input: UnsafeMutablePointer<FILE>, to output: UnsafeMutablePointer<FILE>, target: String, progress: (Int) -> Void
+    ) throws -> (count: Int, sorted: Bool) {
         var line: UnsafeMutablePointer<CChar>?
         var room = 0
         defer { free(line) }
@@ -104,6 +105,7 @@ public final class BreachedList: Sendable {
             let length = getline(&line, &room, input)
             guard length >= 0, let line else { break }
             number += 1
+            if number % 10_000_000 == 0 { progress(number) }
             guard let value = parse(UnsafeRawBufferPointer(start: line, count: length)) else {
                 bad.append(number)
                 continue

@@ -70,7 +70,9 @@ struct PasswordDoor: Sendable {
         let instance = self.instance
         return try await instance.database.write { db in
             let record = try instance.people.find(nameKey: key, db)
-            let known = try record.map { try instance.browser(request, $0.person, db).isKnown } ?? false
+            // Looked up for names that do not exist too: the same statements for everybody.
+            let person = record?.person ?? Person(id: PersonID("nobody"))
+            let known = try instance.browser(request, person, db).isKnown
             let subject = record?.id.text ?? instance.keyed(key, "name")
             let lockKey = Self.lockKey(subject, known: known)
             let normalised = PasswordText.normalised(password)?.text ?? ""

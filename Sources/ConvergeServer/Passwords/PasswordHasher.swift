@@ -40,7 +40,7 @@ public final class PasswordHasher: Sendable {
     private let threads: NIOThreadPool
     private let workers: Int
     private let capacity: Int
-    private let admitted = Mutex(0)
+    private let admitted = Mutex((now: 0, refused: 0))
     private let random: @Sendable (Int) -> [UInt8]
     private let dummy: String
 
@@ -58,6 +58,17 @@ public final class PasswordHasher: Sendable {
         dummy = try Self.hash(Secret(bytes: world.random(16)), cost: cost, salt: world.random(16))
         threads = NIOThreadPool(numberOfThreads: max(1, workers))
         threads.start()
+    }
+
+    /// How much is asked for now, and how many callers were sent away since the start.
+    struct Load: Equatable {
+        let running: Int
+        let waiting: Int
+        let refused: Int
+    }
+
+    var load: Load {
+        admitted.withLock { Load(running: min($0.now, workers), waiting: max(0, $0.now - workers), refused: $0.refused) }
     }
 
     /// Ends the threads; no call may follow.
@@ -100,14 +111,17 @@ public final class PasswordHasher: Sendable {
     }
 
     private func admit<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        let ahead = admitted.withLock { count -> Int? in
-            guard count < capacity else { return nil }
-            count += 1
-            return count
+        let isAdmitted = admitted.withLock { admitted -> Bool in
+            guard admitted.now < capacity else {
+                admitted.refused += 1
+                return false
+            }
+            admitted.now += 1
+            return true
         }
         // A queue of this length is worked off at some 20 hashes a second and thread.
-        guard ahead != nil else { throw Overloaded(retryAfterSeconds: max(1, capacity / (20 * workers))) }
-        defer { admitted.withLock { $0 -= 1 } }
+        guard isAdmitted else { throw Overloaded(retryAfterSeconds: max(1, capacity / (20 * workers))) }
+        defer { admitted.withLock { $0.now -= 1 } }
         return try await threads.runIfActive(body)
     }
 

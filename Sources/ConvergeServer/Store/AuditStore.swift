@@ -112,7 +112,9 @@ public struct AuditStore: Sendable {
     }
 
     /// Events that match, newest first.
-    public func find(_ filter: AuditFilter, _ db: any Connection) throws -> [AuditRecord] {
+    public func find(_ filter: AuditFilter, _ db: any Connection) throws -> [AuditRecord] { try db.rows(query(filter)).map(record) }
+
+    func query(_ filter: AuditFilter) -> SQL {
         var query: SQL = "SELECT * FROM audit WHERE organisation_id = \(organisation)"
         if let category = filter.category { query += " AND category = \(category)" }
         if let activity = filter.activity { query += " AND activity = \(activity)" }
@@ -123,10 +125,10 @@ public struct AuditStore: Sendable {
         if let correlation = filter.correlation { query += " AND correlation_id = \(correlation)" }
         if let caseCode = filter.caseCode { query += " AND case_code = \(caseCode)" }
         if let before = filter.before {
-            query += " AND (at_ms < \(before.at) OR (at_ms = \(before.at) AND id < \(before.id)))"
+            // A comparison of rows is a range of the index; two comparisons with OR between them would read everything newer again.
+            query += " AND (at_ms, id) < (\(before.at), \(before.id))"
         }
-        query += " ORDER BY at_ms DESC, id DESC LIMIT \(filter.limit)"
-        return try db.rows(query).map(record)
+        return query + " ORDER BY at_ms DESC, id DESC LIMIT \(filter.limit)"
     }
 
     /// One event about a person.

@@ -18,18 +18,37 @@ public struct BudgetStore: Sendable {
         rule.closedUntil(try state(key, db), at: now)
     }
 
-    /// Forgets what was spent.
-    public func clear(_ key: String, _ db: any Connection) throws { try clear([key], db) }
+    /// Looks at several without counting, in one statement however many they are.
+    ///
+    /// - Returns: until when each is closed; those that are open are left out.
+    public func exhausted(_ rules: [String: BudgetRule], now: Moment, _ db: any Connection) throws -> [String: Moment] {
+        let rows = try db.rows("SELECT * FROM budget WHERE key IN \(fragment: .list(rules.keys.sorted()))")
+        return try rows.reduce(into: [:]) { closed, row in
+            let key = try row.text("key")
+            closed[key] = rules[key]?.closedUntil(try Self.state(row), at: now)
+        }
+    }
 
-    /// Forgets what was spent under several keys.
+    /// Takes one spend back that turned out to cost nothing; a lock stays.
+    public func giveBack(_ keys: [String], _ db: any Connection) throws {
+        try db.execute(
+            "UPDATE budget SET count = count - 1 WHERE key IN \(fragment: .list(keys)) AND count > 0 AND locked_until_ms IS NULL")
+    }
+
+    /// Forgets what was spent.
     public func clear(_ keys: [String], _ db: any Connection) throws {
-        guard !keys.isEmpty else { return }
         try db.execute("DELETE FROM budget WHERE key IN \(fragment: .list(keys))")
     }
 
+    /// Forgets what was spent.
+    public func clear(_ key: String, _ db: any Connection) throws { try clear([key], db) }
+
     private func state(_ key: String, _ db: any Connection) throws -> BudgetState {
-        guard let row = try db.row("SELECT * FROM budget WHERE key = \(key)") else { return .unspent }
-        return BudgetState(
+        try db.row("SELECT * FROM budget WHERE key = \(key)").map(Self.state) ?? .unspent
+    }
+
+    private static func state(_ row: Row) throws -> BudgetState {
+        BudgetState(
             count: try row.int("count"), windowStart: try row.moment("window_start_ms"),
             lockedUntil: try row.optionalMoment("locked_until_ms"))
     }

@@ -150,16 +150,13 @@ public struct CredentialStore: Sendable {
     }
 
     private func winPass(_ credential: CredentialID, _ hash: String, _ now: Moment, _ db: any Connection) throws -> Bool {
-        let valid = try db.row(
-            """
-            SELECT id FROM credential WHERE id = \(credential) AND state = 'active'
-                AND (valid_from_ms IS NULL OR valid_from_ms <= \(now)) AND (valid_until_ms IS NULL OR valid_until_ms > \(now))
-            """)
-        guard valid != nil else { return false }
         let won = try db.rows(
             """
             UPDATE access_pass SET uses_left = uses_left - 1
-            WHERE credential_id = \(credential) AND hash = \(hash) AND (uses_left IS NULL OR uses_left > 0) RETURNING uses_left
+            WHERE credential_id = \(credential) AND hash = \(hash) AND (uses_left IS NULL OR uses_left > 0)
+                AND EXISTS (SELECT 1 FROM credential WHERE id = access_pass.credential_id AND state = 'active'
+                    AND (valid_from_ms IS NULL OR valid_from_ms <= \(now)) AND (valid_until_ms IS NULL OR valid_until_ms > \(now)))
+            RETURNING uses_left
             """)
         guard let row = won.first else { return false }
         if let left = try row.optionalInt("uses_left"), left <= 0 {
@@ -168,21 +165,12 @@ public struct CredentialStore: Sendable {
         return true
     }
 
-    private static func aad(_ credential: CredentialID, _ person: PersonID) -> String { "credential:\(person):\(credential)" }
+    static func aad(_ credential: CredentialID, _ person: PersonID) -> String { "credential:\(person):\(credential)" }
     private static func list(_ values: [String]) -> String { values.sorted().joined(separator: ",") }
 
     private func record(_ row: Row) throws -> CredentialRecord {
-        let words = { (column: String) in try row.text(column).split(separator: ",").map(String.init) }
-        let credential = Credential(
-            id: try row.id("id", as: CredentialSubject.self), method: try row.choice("method", as: MethodKind.self),
-            state: try row.choice("state", as: CredentialState.self), source: try row.choice("source", as: CredentialSource.self),
-            serves: Set(try words("serves").compactMap { Purpose(rawValue: $0) }),
-            capabilities: Set(try words("capabilities").compactMap { Capability(rawValue: $0) }),
-            verifiedBy: try row.optionalText("verified_by").flatMap { Capability(rawValue: $0) },
-            verifiedAt: try row.optionalMoment("verified_ms"), channel: try row.text("channel_key"),
-            addedAt: try row.moment("added_ms"), fromFirstWizard: try row.bool("from_first_wizard"),
-            validFrom: try row.optionalMoment("valid_from_ms"), validUntil: try row.optionalMoment("valid_until_ms"),
-            remaining: try row.optionalInt("remaining"), inOwnMailDomain: try row.bool("own_mail_domain"))
+        let credential = try Self.credential(
+            row, id: row.id("id", as: CredentialSubject.self), channel: row.text("channel_key"))
         var lastUsed: [Purpose: Moment] = [:]
         lastUsed[.signIn] = try row.optionalMoment("last_sign_in_ms")
         lastUsed[.reset] = try row.optionalMoment("last_reset_ms")
@@ -190,5 +178,20 @@ public struct CredentialStore: Sendable {
         return CredentialRecord(
             credential: credential, person: try row.id("person_id", as: PersonSubject.self), hint: try row.text("hint"),
             sealed: try row.text("sealed"), spentStep: try row.optionalInteger("spent_step"), lastUsed: lastUsed)
+    }
+
+    /// What decisions look at.
+    static func credential(_ row: Row, id: CredentialID, channel: String) throws -> Credential {
+        let words = { (column: String) in try row.text(column).split(separator: ",").map(String.init) }
+        return Credential(
+            id: id, method: try row.choice("method", as: MethodKind.self), state: try row.choice("state", as: CredentialState.self),
+            source: try row.choice("source", as: CredentialSource.self),
+            serves: Set(try words("serves").compactMap { Purpose(rawValue: $0) }),
+            capabilities: Set(try words("capabilities").compactMap { Capability(rawValue: $0) }),
+            verifiedBy: try row.optionalText("verified_by").flatMap { Capability(rawValue: $0) },
+            verifiedAt: try row.optionalMoment("verified_ms"), channel: channel, addedAt: try row.moment("added_ms"),
+            fromFirstWizard: try row.bool("from_first_wizard"), validFrom: try row.optionalMoment("valid_from_ms"),
+            validUntil: try row.optionalMoment("valid_until_ms"), remaining: try row.optionalInt("remaining"),
+            inOwnMailDomain: try row.bool("own_mail_domain"))
     }
 }

@@ -11,8 +11,28 @@ public enum StoreError: Error, Hashable, Sendable {
     /// The server cannot be reached, or went away before it confirmed: what was asked may or may not have been done. The text is for
     /// the log.
     case unavailable(String)
+    /// A restore is going on, or a restore was asked for while somebody has the file open.
+    case inUse(path: String)
+    /// Nothing is overwritten.
+    case exists(path: String)
     /// Anything else: the world broke or a query is wrong. The text is for the log, never for a page.
     case fault(String)
+}
+
+extension StoreError: CustomStringConvertible {
+    /// For the log and for operators, never for a page.
+    public var description: String {
+        switch self {
+        case .conflict(let constraint): "The store refused a value: \(constraint)"
+        case .busy: "The store is busy. Try again in a moment."
+        case .tooLarge: "A value is larger than the store takes."
+        case .full: "The disk is full."
+        case .inUse(let path): "\(path) is being restored. Try again afterwards."
+        case .exists(let path): "\(path) is there already."
+        case .unavailable(let reason): "The database server cannot be reached: \(reason)"
+        case .fault(let reason): reason
+        }
+    }
 }
 
 /// One connection inside a `read` or `write`. It must not be kept beyond the closure.
@@ -23,9 +43,16 @@ public protocol Connection {
     /// Runs one statement and returns how many rows it changed itself (triggers and cascades not counted).
     @discardableResult
     func execute(_ sql: SQL) throws -> Int
+
+    /// Runs something when the transaction is committed and flushed; one that is rolled back forgets it. The only effect besides
+    /// the connection that a closure may have.
+    func afterCommit(_ action: @escaping @Sendable () -> Void)
 }
 
 extension Connection {
+    /// A connection that knows of no commit runs it at once.
+    public func afterCommit(_ action: @escaping @Sendable () -> Void) { action() }
+
     /// The only row, nil when there is none; more than one is a fault.
     public func row(_ sql: SQL) throws -> Row? {
         let rows = try rows(sql)

@@ -94,7 +94,7 @@ public struct FlowStore: Sendable {
         try db.execute("DELETE FROM flow WHERE expires_ms < \(before)")
     }
 
-    private static func aad(_ id: FlowID) -> String { "flow:\(id)" }
+    static func aad(_ id: FlowID) -> String { "flow:\(id)" }
 
     private func record(_ row: Row) throws -> FlowRecord {
         FlowRecord(

@@ -1,26 +1,39 @@
 import ConvergeCore
 import Crypto
 import Foundation
+import Synchronization
 
 /// Why a key ring or a sealed value could not be used. Never holds key or content.
 public enum KeyRingError: Error, Hashable, Sendable, CustomStringConvertible {
     case missing(path: String)
+    /// The ring is gone, and the database holds what it sealed.
+    case lost(path: String, database: String)
+    /// The ring is another one than the database was made with.
+    case foreign(path: String, database: String)
     case unreadable(path: String, reason: String)
     /// Others than the owner may read the file.
     case exposed(path: String)
     case notWritten(path: String)
     /// A value was sealed under a key that this ring lacks.
     case unknownKey(String)
+    /// The key that seals cannot be taken away.
+    case inUse(String)
     /// The value was altered, belongs to another row, or is no sealed value at all.
     case notAuthentic
 
     public var description: String {
         switch self {
         case .missing(let path): "The key ring \(path) is not there. Without it no stored secret can be read."
+        case .lost(let path, let database):
+            "The key ring \(path) is not there, but the database \(database) holds an organisation that was made with one. "
+                + "A new ring could read nothing of it, so none was made. Correct keyRing.path, or put the copy of the key ring back."
+        case .foreign(let path, let database):
+            "The key ring \(path) is not the one that the database \(database) was made with. Correct keyRing.path or database.path."
         case .unreadable(let path, let reason): "The key ring \(path) cannot be used: \(reason)."
         case .exposed(let path): "The key ring \(path) can be read by others than its owner. Run: chmod 600 \(path)"
         case .notWritten(let path): "The key ring \(path) cannot be written."
         case .unknownKey(let name): "A stored secret was sealed under the key \(name), which the key ring lacks."
+        case .inUse(let name): "The key \(name) is the one that seals now. Add another first: converge key rotate"
         case .notAuthentic: "A stored secret was altered or belongs to another row."
         }
     }
@@ -41,14 +54,24 @@ public struct Sealed: Hashable, Sendable, SQLBindable {
 
 /// Named 256-bit keys. New values are sealed under the active one; older keys open what they sealed. A further key,
 /// which never rotates, makes the keyed hashes by which codes and secrets are looked up.
-public struct KeyRing: Sendable {
-    /// The name of the key that seals.
-    public private(set) var active: String
-    private var keys: [String: Secret]
-    private let hash: Secret
-    private var sealing: [String: SymmetricKey]
-    private let hashing: SymmetricKey
-    private let random: @Sendable (Int) -> [UInt8]
+///
+/// A ring that was read from a file follows the file: a key that a command adds beside a running server is known to the
+/// server before the next value is sealed or opened.
+public final class KeyRing: Sendable {
+    private struct Keys {
+        var active: String
+        var secrets: [String: Secret]
+        var sealing: [String: SymmetricKey]
+        /// The file as it was read.
+        var mark: FileMark?
+
+        init(active: String, secrets: [String: Secret], mark: FileMark? = nil) {
+            self.active = active
+            self.secrets = secrets
+            self.mark = mark
+            sealing = secrets.mapValues { KeyRing.derive($0, "converge sealing v1") }
+        }
+    }
 
     private struct File: Codable {
         var active: String
@@ -56,17 +79,25 @@ public struct KeyRing: Sendable {
         var keys: [String: Data]
     }
 
+    private let ring: Mutex<Keys>
+    private let hash: Secret
+    private let hashing: SymmetricKey
+    private let random: @Sendable (Int) -> [UInt8]
+    /// Nil: in memory only.
+    private let path: String?
+
     /// A new ring with one key, in memory only.
-    public init(world: World) {
-        self.init(active: "k1", keys: ["k1": Secret(bytes: world.random(32))], hash: Secret(bytes: world.random(32)), world: world)
+    public convenience init(world: World) {
+        self.init(
+            Keys(active: "k1", secrets: ["k1": Secret(bytes: world.random(32))]), hash: Secret(bytes: world.random(32)), path: nil,
+            world: world)
     }
 
-    private init(active: String, keys: [String: Secret], hash: Secret, world: World) {
-        self.active = active
-        self.keys = keys
+    private init(_ keys: Keys, hash: Secret, path: String?, world: World) {
+        ring = Mutex(keys)
         self.hash = hash
+        self.path = path
         random = world.random
-        sealing = keys.mapValues { Self.derive($0, "converge sealing v1") }
         hashing = Self.derive(hash, "converge keyed hash v1")
     }
 
@@ -75,70 +106,163 @@ public struct KeyRing: Sendable {
         HKDF<SHA256>.deriveKey(inputKeyMaterial: SymmetricKey(data: key.bytes), info: Data(use.utf8), outputByteCount: 32)
     }
 
+    // MARK: the file
+
     /// Reads the ring, or makes it with mode 0600 when it is absent and may be made.
     ///
     /// - Parameter production: refuse a file that group or others can read.
     public static func open(path: String, createIfAbsent: Bool, production: Bool, world: World) throws -> KeyRing {
-        guard FileManager.default.fileExists(atPath: path) else {
+        if !FileManager.default.fileExists(atPath: path) {
             guard createIfAbsent else { throw KeyRingError.missing(path: path) }
-            let ring = KeyRing(world: world)
-            try ring.save(path: path)
-            return ring
+            // Of two processes that start on a new store one makes the ring; both read it.
+            try KeyRing(world: world).save(path: path, replacing: false)
         }
+        if production, try mode(path) & 0o077 != 0 { throw KeyRingError.exposed(path: path) }
+        let (keys, hash) = try read(path)
+        return KeyRing(keys, hash: hash, path: path, world: world)
+    }
+
+    /// The permission bits of a ring's file.
+    static func mode(_ path: String) throws -> UInt32 {
         var status = stat()
-        guard stat(path, &status) == 0, let data = FileManager.default.contents(atPath: path) else {
+        guard stat(path, &status) == 0 else { throw KeyRingError.missing(path: path) }
+        return UInt32(status.st_mode) & 0o777
+    }
+
+    private static func read(_ path: String) throws -> (Keys, hash: Secret) {
+        let mark = FileMark(path)
+        guard let data = FileManager.default.contents(atPath: path) else {
             throw KeyRingError.unreadable(path: path, reason: "it may not be read by this user")
         }
-        if production, status.st_mode & 0o077 != 0 { throw KeyRingError.exposed(path: path) }
         guard let file = try? JSONDecoder().decode(File.self, from: data) else {
             throw KeyRingError.unreadable(path: path, reason: "it is not a key ring")
         }
         guard file.hash.count == 32, file.keys.values.allSatisfy({ $0.count == 32 }), file.keys[file.active] != nil,
             file.keys.keys.allSatisfy({ !$0.isEmpty && !$0.contains(".") })
         else { throw KeyRingError.unreadable(path: path, reason: "a key is missing, has a wrong length or a wrong name") }
-        return KeyRing(
-            active: file.active, keys: file.keys.mapValues { Secret(bytes: Array($0)) }, hash: Secret(bytes: Array(file.hash)), world: world
+        return (
+            Keys(active: file.active, secrets: file.keys.mapValues { Secret(bytes: Array($0)) }, mark: mark),
+            Secret(bytes: Array(file.hash))
         )
+    }
+
+    /// Takes over what the file holds now. A file that cannot be read, or is another ring, changes nothing: `doctor` names it.
+    private func refresh(_ keys: inout Keys) {
+        guard let path, let mark = FileMark(path), mark != keys.mark, let (fresh, hash) = try? Self.read(path),
+            hash.bytes == self.hash.bytes
+        else { return }
+        keys = fresh
     }
 
     /// Writes the ring with mode 0600, whole or not at all.
     public func save(path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        let file = File(active: active, hash: Data(hash.bytes), keys: keys.mapValues { Data($0.bytes) })
-        guard let data = try? encoder.encode(file) else { throw KeyRingError.notWritten(path: path) }
-        let temporary = path + ".new"
-        unlink(temporary)
-        let descriptor = Foundation.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw KeyRingError.notWritten(path: path) }
-        let written = data.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == data.count && fsync(descriptor) == 0
-        close(descriptor)
-        guard written, rename(temporary, path) == 0 else { throw KeyRingError.notWritten(path: path) }
+        try save(path: path, replacing: true)
     }
 
-    /// Adds a key and makes it the active one; the others stay to open what they sealed.
+    private func save(path: String, replacing: Bool) throws {
+        let (active, secrets) = ring.withLock { ($0.active, $0.secrets) }
+        try Self.save(File(active: active, hash: Data(hash.bytes), keys: secrets.mapValues { Data($0.bytes) }), path, replacing: replacing)
+    }
+
+    private static func save(_ file: File, _ path: String, replacing: Bool) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        guard let data = try? encoder.encode(file) else { throw KeyRingError.notWritten(path: path) }
+        // A name of its own, mode 0600.
+        var template = Array("\(path).XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw KeyRingError.notWritten(path: path) }
+        let temporary = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        defer { unlink(temporary) }
+        let written = data.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == data.count && fsync(descriptor) == 0
+        close(descriptor)
+        guard written else { throw KeyRingError.notWritten(path: path) }
+        // A link never replaces a file that somebody else made meanwhile.
+        let placed = replacing ? rename(temporary, path) == 0 : link(temporary, path) == 0 || errno == EEXIST
+        guard placed else { throw KeyRingError.notWritten(path: path) }
+    }
+
+    // MARK: rotation
+
+    /// The name of the key that seals.
+    public var active: String { current().name }
+
+    /// Every key's name, the oldest first.
+    public var names: [String] {
+        ring.withLock { keys in
+            refresh(&keys)
+            return keys.secrets.keys.sorted { ($0.count, $0) < ($1.count, $1) }
+        }
+    }
+
+    /// Adds a key and makes it the active one; the others stay to open what they sealed. Written to the file first.
     ///
     /// - Returns: the new key's name.
     @discardableResult
-    public mutating func rotate() -> String {
-        var number = keys.count + 1
-        while keys["k\(number)"] != nil { number += 1 }
-        let key = Secret(bytes: random(32))
-        active = "k\(number)"
-        keys[active] = key
-        sealing[active] = Self.derive(key, "converge sealing v1")
-        return active
+    public func rotate() throws -> String {
+        try change { keys in
+            var number = keys.secrets.count + 1
+            while keys.secrets["k\(number)"] != nil { number += 1 }
+            let name = "k\(number)"
+            keys = Keys(active: name, secrets: keys.secrets.merging([name: Secret(bytes: random(32))]) { $1 }, mark: keys.mark)
+            return name
+        }
+    }
+
+    /// Takes a key away. What it sealed can never be opened again: the caller has looked.
+    public func retire(_ name: String) throws {
+        try change { keys in
+            guard name != keys.active else { throw KeyRingError.inUse(name) }
+            guard keys.secrets[name] != nil else { throw KeyRingError.unknownKey(name) }
+            keys = Keys(active: keys.active, secrets: keys.secrets.filter { $0.key != name }, mark: keys.mark)
+        }
+    }
+
+    /// One change at a time, over all processes: each begins with what the file holds.
+    private func change<Result: Sendable>(_ body: (inout Keys) throws -> Result) throws -> Result {
+        let lock = path.flatMap { FileLock(beside: $0, .exclusive) }
+        defer { withExtendedLifetime(lock) {} }
+        return try ring.withLock { keys in
+            refresh(&keys)
+            var changed = keys
+            let result = try body(&changed)
+            if let path {
+                let file = File(
+                    active: changed.active, hash: Data(hash.bytes), keys: changed.secrets.mapValues { Data($0.bytes) })
+                try Self.save(file, path, replacing: true)
+                changed.mark = FileMark(path)
+            }
+            keys = changed
+            return result
+        }
+    }
+
+    // MARK: use
+
+    private func current() -> (name: String, key: SymmetricKey?) {
+        ring.withLock { keys in
+            refresh(&keys)
+            return (keys.active, keys.sealing[keys.active])
+        }
+    }
+
+    private func key(_ name: String) -> SymmetricKey? {
+        ring.withLock { keys in
+            if keys.sealing[name] == nil { refresh(&keys) }
+            return keys.sealing[name]
+        }
     }
 
     /// Seals bytes with AES-256-GCM under the active key.
     ///
     /// - Parameter aad: names the row and column, so that a sealed value moved to another row does not open.
     public func seal(_ bytes: [UInt8], aad: String) throws -> Sealed {
-        guard let key = sealing[active] else { throw KeyRingError.unknownKey(active) }
+        let (name, key) = current()
+        guard let key else { throw KeyRingError.unknownKey(name) }
         let box = try AES.GCM.seal(
-            bytes, using: key, nonce: AES.GCM.Nonce(data: random(12)), authenticating: Self.associated(active, aad))
+            bytes, using: key, nonce: AES.GCM.Nonce(data: random(12)), authenticating: Self.associated(name, aad))
         guard let combined = box.combined else { throw KeyRingError.notAuthentic }
-        return Sealed(active + "." + Base64URL.encode(combined))
+        return Sealed(name + "." + Base64URL.encode(combined))
     }
 
     /// Opens what `seal` made for the same row and column.
@@ -146,7 +270,7 @@ public struct KeyRing: Sendable {
         let name = sealed.keyName
         guard let bytes = Base64URL.decode(String(sealed.text.dropFirst(name.count + 1))), let box = try? AES.GCM.SealedBox(combined: bytes)
         else { throw KeyRingError.notAuthentic }
-        guard let key = sealing[name] else { throw KeyRingError.unknownKey(name) }
+        guard let key = self.key(name) else { throw KeyRingError.unknownKey(name) }
         guard let opened = try? AES.GCM.open(box, using: key, authenticating: Self.associated(name, aad)) else {
             throw KeyRingError.notAuthentic
         }
@@ -166,5 +290,22 @@ public struct KeyRing: Sendable {
 
     private static func associated(_ key: String, _ aad: String) -> Data {
         Data(key.utf8) + [0] + Data(aad.utf8)
+    }
+}
+
+/// Tells whether a file is still the one that was read.
+private struct FileMark: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
     }
 }

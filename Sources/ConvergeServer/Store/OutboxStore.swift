@@ -2,7 +2,18 @@ public import ConvergeCore
 
 /// What is delivered: a text or a mail, complete, so that the worker only carries it.
 public struct OutboxMessage: Codable, Sendable, Hashable {
-    public enum Kind: String, Codable, CaseIterable, Sendable { case text, mail }
+    public enum Kind: String, Codable, CaseIterable, Sendable {
+        case text, mail
+
+        /// How the code of a capability travels; nil for what is not sent as a message.
+        public init?(_ capability: Capability) {
+            switch capability {
+            case .text: self = .text
+            case .emailCode: self = .mail
+            default: return nil
+            }
+        }
+    }
 
     public var kind: Kind
     /// E.164 number or mail address.
@@ -67,6 +78,17 @@ public struct OutboxStore: Sendable {
             """)
     }
 
+    /// Does what `insert` costs, for a message that nobody gets: a row of the same size with nothing in it, over from the start.
+    public func insertDecoy(_ message: OutboxMessage, id: String, notAfter: Moment, now: Moment, _ db: any Connection) throws {
+        let nothing = [UInt8](repeating: 0, count: try JSONText.bytes(message).count)
+        let sealed = try keys.seal(nothing, aad: Self.aad(id))
+        try db.execute(
+            """
+            INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms, done_ms)
+            VALUES (\(id), \(organisation), NULL, \(message.kind), \(sealed), \(notAfter), 'decoy', 0, \(now), \(now), \(now))
+            """)
+    }
+
     /// The kinds of which something is due. Looks without claiming, so that an idle worker never writes.
     public func dueKinds(now: Moment, _ db: any Connection) throws -> Set<OutboxMessage.Kind> {
         Set(
@@ -92,6 +114,12 @@ public struct OutboxStore: Sendable {
                 id: try row.text("id"), kind: try row.choice("kind", as: OutboxMessage.Kind.self), tries: try row.int("tries"),
                 notAfter: try row.moment("not_after_ms"), createdAt: try row.moment("created_ms"), sealed: try row.text("sealed"))
         }.sorted { ($0.notAfter, $0.createdAt, $0.id) < ($1.notAfter, $1.createdAt, $1.id) }
+    }
+
+    /// How many messages of each kind wait, and since when the oldest does.
+    func backlog(_ db: any Connection) throws -> [OutboxMessage.Kind: (count: Int, oldest: Moment)] {
+        try db.rows("SELECT kind, COUNT(*) AS n, MIN(created_ms) AS oldest FROM outbox WHERE state = 'waiting' GROUP BY kind")
+            .reduce(into: [:]) { $0[try $1.choice("kind", as: OutboxMessage.Kind.self)] = (try $1.int("n"), try $1.moment("oldest")) }
     }
 
     public func open(_ record: OutboxRecord) throws -> OutboxMessage {
@@ -148,5 +176,14 @@ public struct OutboxStore: Sendable {
             ).map { try $0.text("channel") })
     }
 
-    private static func aad(_ id: String) -> String { "outbox:\(id)" }
+    /// Whether a gateway took any message of a kind for a person since some moment.
+    public func wasSent(_ kind: OutboxMessage.Kind, to person: PersonID, since: Moment, _ db: any Connection) throws -> Bool {
+        try db.row(
+            """
+            SELECT 1 AS n FROM outbox
+            WHERE done_ms >= \(since) AND person_id = \(person) AND kind = \(kind) AND state = 'sent' LIMIT 1
+            """) != nil
+    }
+
+    static func aad(_ id: String) -> String { "outbox:\(id)" }
 }

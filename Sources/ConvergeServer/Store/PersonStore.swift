@@ -39,16 +39,6 @@ public struct PersonStore: Sendable {
         try record(db.row("SELECT * FROM person WHERE organisation_id = \(organisation) AND name_key = \(nameKey)"), db)
     }
 
-    /// People after a name key, in its order, for lists that stream.
-    public func page(after nameKey: String, limit: Int, _ db: any Connection) throws -> [PersonRecord] {
-        try db.rows(
-            """
-            SELECT * FROM person WHERE organisation_id = \(organisation) AND name_key > \(nameKey)
-            ORDER BY name_key LIMIT \(limit)
-            """
-        ).compactMap { try record($0, db) }
-    }
-
     /// Every holder of an administrator role.
     public func administrators(_ db: any Connection) throws -> [PersonRecord] {
         try db.rows(
@@ -141,6 +131,10 @@ public struct PersonStore: Sendable {
         try db.execute("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
     }
 
+    public func snoozeCampaign(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET campaign_snoozed_ms = \(now), campaign_snoozes = campaign_snoozes + 1 WHERE id = \(id)")
+    }
+
     public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
         try db.execute("UPDATE person SET state = \(state) WHERE id = \(id)")
     }
@@ -160,29 +154,37 @@ public struct PersonStore: Sendable {
 
     private static func roles(_ roles: Set<Role>) -> String { roles.map(\.rawValue).sorted().joined(separator: ",") }
 
+    /// The same statements whether or not there is a row: how long a look-up takes must not tell that somebody exists.
     private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
-        guard let row else { return nil }
-        let id = try row.id("id", as: PersonSubject.self)
+        let id = try row?.id("id", as: PersonSubject.self) ?? PersonID("nobody")
         let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
             .map { try $0.id("group_id", as: GroupSubject.self) }
         let office = try db.row(
             "SELECT 1 AS found FROM credential WHERE person_id = \(id) AND method = 'officePhone' AND state <> 'retired' LIMIT 1")
-        let person = Person(
-            id: id, kind: try row.choice("kind", as: PersonKind.self), state: try row.choice("state", as: PersonState.self),
-            mfaState: try row.choice("mfa_state", as: MFAState.self),
-            roles: Set(try row.text("roles").split(separator: ",").compactMap { Role(rawValue: String($0)) }),
-            groups: Set(groups), firstHeldAt: try row.optionalMoment("first_held_ms"),
-            mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"), graceStart: try row.optionalMoment("grace_start_ms"),
-            resetSkips: try row.int("reset_skips"), lastReviewAt: try row.optionalMoment("last_review_ms"),
-            preference: try JSONText.decode([CredentialUse].self, from: row.text("preference")),
-            passwordMustChange: try row.bool("password_must_change"),
-            passwordKnownToOthers: try row.bool("password_known_to_others"), hasDirectoryOfficePhone: office != nil,
-            securityVersion: try row.integer("security_version"), sessionEpoch: try row.integer("session_epoch"))
+        guard let row else { return nil }
+        var person = try Self.person(row, id: id, groups: Set(groups))
+        person.preference = try JSONText.decode([CredentialUse].self, from: row.text("preference"))
+        person.hasDirectoryOfficePhone = office != nil
         return PersonRecord(
             person: person, organisation: organisation, name: try row.text("name"), displayName: try row.text("display_name"),
             locale: try row.optionalText("locale"), zone: try row.optionalText("zone"),
             passwordHash: try row.optionalText("password_hash").map { Secret($0) },
             passwordSetAt: try row.optionalMoment("password_set_ms"), createdAt: try row.moment("created_ms"),
             externalKey: try row.optionalText("external_key"))
+    }
+
+    /// What decisions look at, but for the preference and what other tables say.
+    static func person(_ row: Row, id: PersonID, groups: Set<GroupID>) throws -> Person {
+        Person(
+            id: id, kind: try row.choice("kind", as: PersonKind.self), state: try row.choice("state", as: PersonState.self),
+            mfaState: try row.choice("mfa_state", as: MFAState.self),
+            roles: Set(try row.text("roles").split(separator: ",").compactMap { Role(rawValue: String($0)) }), groups: groups,
+            firstHeldAt: try row.optionalMoment("first_held_ms"), mfaFirstHeldAt: try row.optionalMoment("mfa_first_held_ms"),
+            graceStart: try row.optionalMoment("grace_start_ms"), resetSkips: try row.int("reset_skips"),
+            lastReviewAt: try row.optionalMoment("last_review_ms"),
+            campaignSnoozedAt: try row.optionalMoment("campaign_snoozed_ms"), campaignSnoozes: try row.int("campaign_snoozes"),
+            passwordMustChange: try row.bool("password_must_change"),
+            passwordKnownToOthers: try row.bool("password_known_to_others"), securityVersion: try row.integer("security_version"),
+            sessionEpoch: try row.integer("session_epoch"))
     }
 }

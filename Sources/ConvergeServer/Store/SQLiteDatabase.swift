@@ -1,10 +1,13 @@
 import Foundation
 import GRDB
+import Synchronization
 
 /// The store in one SQLite file: write-ahead log, one writer, several readers.
 public final class SQLiteDatabase: Database {
     private let pool: DatabasePool
     private let ownedFolder: String?
+    /// Held by whoever has the file open, so that a restore does not take it away underneath.
+    private let lock: Mutex<FileLock?>
 
     public var dialect: Dialect { .sqlite }
 
@@ -25,6 +28,8 @@ public final class SQLiteDatabase: Database {
     }
 
     private init(path: String, ownedFolder: String?) throws {
+        guard let lock = FileLock(beside: path, .shared, wait: false) else { throw StoreError.inUse(path: path) }
+        self.lock = Mutex(lock)
         // The log and the shared-memory file take their mode from the database file.
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreError.fault("cannot open \(path): \(String(cString: strerror(errno)))") }
@@ -48,7 +53,10 @@ public final class SQLiteDatabase: Database {
 
     public func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
         do {
-            return try await pool.read { try body(SQLiteConnection(database: $0)) }
+            let pending = AfterCommit()
+            let result = try await pool.read { try body(SQLiteConnection(database: $0, pending: pending)) }
+            pending.run()
+            return result
         } catch let error as DatabaseError {
             throw Self.storeError(error)
         }
@@ -58,7 +66,10 @@ public final class SQLiteDatabase: Database {
     public func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
         do {
             // GRDB begins it IMMEDIATE: the lock is taken before the first read, so a read-then-write cannot fail half-way.
-            return try await pool.write { try body(SQLiteConnection(database: $0)) }
+            let pending = AfterCommit()
+            let result = try await pool.write { try body(SQLiteConnection(database: $0, pending: pending)) }
+            pending.run()
+            return result
         } catch let error as DatabaseError {
             throw Self.storeError(error)
         }
@@ -66,7 +77,49 @@ public final class SQLiteDatabase: Database {
 
     public func close() async throws {
         try Self.mapped { try pool.close() }
+        lock.withLock { $0 = nil }
         if let ownedFolder { try? FileManager.default.removeItem(atPath: ownedFolder) }
+    }
+
+    /// Writes a consistent copy into a new file (mode 0600), while others read and write.
+    ///
+    /// - Throws: `StoreError.exists` when there is a file already.
+    func backup(to path: String) async throws {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            if errno == EEXIST { throw StoreError.exists(path: path) }
+            throw StoreError.fault("cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { Foundation.close(descriptor) }
+        do {
+            // An empty file is taken for a new one, and keeps its mode.
+            try await pool.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [path]) }
+        } catch {
+            unlink(path)
+            throw (error as? DatabaseError).map(Self.storeError) ?? error
+        }
+        guard fsync(descriptor) == 0, FileFlush.folder(of: path) else {
+            throw StoreError.fault("cannot flush \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Writes the log into the file, so that the file alone is the store.
+    func settle() async throws {
+        do {
+            try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        } catch let error as DatabaseError {
+            throw Self.storeError(error)
+        }
+    }
+
+    /// Whether the file is whole, by its own checks; the first thing wrong with it otherwise.
+    func check() async throws -> String? {
+        do {
+            let verdict = try await pool.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
+            return verdict == "ok" ? nil : verdict ?? "no answer"
+        } catch let error as DatabaseError {
+            throw Self.storeError(error)
+        }
     }
 
     /// The value of a pragma on the writing connection, as text: for tests and `doctor`.
@@ -112,9 +165,20 @@ public final class SQLiteDatabase: Database {
     }
 }
 
+/// What waits for a transaction's commit.
+private final class AfterCommit: Sendable {
+    private let actions = Mutex<[@Sendable () -> Void]>([])
+
+    func add(_ action: @escaping @Sendable () -> Void) { actions.withLock { $0.append(action) } }
+    func run() { for action in actions.withLock({ $0 }) { action() } }
+}
+
 /// A GRDB connection in the shape both engines share. Statements are prepared once per connection.
 private struct SQLiteConnection: Connection {
     let database: GRDB.Database
+    let pending: AfterCommit
+
+    func afterCommit(_ action: @escaping @Sendable () -> Void) { pending.add(action) }
 
     func rows(_ sql: SQL) throws -> [Row] {
         do {

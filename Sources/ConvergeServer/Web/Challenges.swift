@@ -18,6 +18,7 @@ struct Challenger {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return (current, Refusal(.notAllowed))
         }
+        if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
         guard let message else {
             return (current, sends(use) ? Refusal(.sendTooMany) : nil)
@@ -61,7 +62,9 @@ struct Challenger {
                     if case .step = claim { spent = true }
                     continue
                 }
-                try giveBack(use, state.purpose)
+                // One passed gate of a reset is no sign-in: somebody else may hold that one.
+                let ceilings = state.purpose == .reset ? [] : dossier.credentials.map(\.id)
+                try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
                 return .proved(use)
             case .alreadySpent: spent = true
@@ -70,19 +73,12 @@ struct Challenger {
             }
         }
         if spent {
-            state.triesLeft += 1  // right, but used already: costs no try
+            // Right, but used already: costs no try, neither here nor of the account.
+            state.triesLeft += 1
+            try instance.budgets.giveBack(Budgets.codes(state.use.credential, knownBrowser: knownBrowser).map(\.key), db)
             return .refused(Refusal(.codeSpent))
         }
         return .refused(refusal(state, late: late))
-    }
-
-    /// A right answer gives back what was counted against its credential. Beside the password it also lifts the ceiling of
-    /// the person's other credentials: the owner proved another way. A gate of a reset does not, or whoever reads one mailbox
-    /// would buy guesses at everything else.
-    private func giveBack(_ use: CredentialUse, _ purpose: Purpose) throws {
-        try Budgets.clear(use.credential, instance.budgets, db)
-        guard purpose != .reset else { return }
-        try instance.budgets.clear(dossier.credentials.filter { $0.id != use.credential }.map { Budgets.ceiling($0.id) }, db)
     }
 
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {

@@ -47,11 +47,14 @@ struct Registrar {
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
         let step = method.continueEnrolment(state, input, context)
-        if let message = step.message, let refusal = try ledger.send(message, to: dossier.record) {
-            return .waiting(state, step.prompt, refusal)
+        if let message = step.message, let refusal = try refusalToSend(message) {
+            // Nothing was sent, so the codes are those from before; what was typed is kept.
+            var same = state
+            (same.typed, same.region) = (step.state.typed, step.state.region)
+            return .waiting(same, method.prompt(same, context), refusal)
         }
         guard let new = step.finished else {
-            if let refusal = step.refusal, refusal.code == .codeWrong || refusal.code == .codeTooMany {
+            if let refusal = step.refusal, [.codeWrong, .codeMismatch, .codeClock, .codeTooMany].contains(refusal.code) {
                 try ledger.note(
                     .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
             }
@@ -59,6 +62,12 @@ struct Registrar {
         }
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         return .finished(try write(new, firstWizard: firstWizard))
+    }
+
+    private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
+        let kind: OutboxMessage.Kind = if case .email = message.channel { .mail } else { .text }
+        if try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        return try ledger.send(message, to: dossier.record)
     }
 
     private func refusalToFinish(_ new: NewCredential) -> Refusal? {

@@ -77,4 +77,24 @@ extension Instance {
         let browser = try browser(request, record.person, db)
         return (try dossier(record, knownBrowser: browser.isKnown, now: request.now, db), browser)
     }
+
+    /// The same for somebody who was asked for a code: one that was sent stays good, whatever became of its gateway or of the
+    /// budget of sending since.
+    func dossier(
+        _ id: PersonID, _ request: AnonymousRequest, answering challenge: ChallengeState?, _ db: any Connection
+    ) throws -> (Dossier, BrowserRecord)? {
+        guard let (dossier, browser) = try dossier(id, request, db) else { return nil }
+        guard let challenge, try holdsCode(of: challenge, dossier, browser, db) else { return (dossier, browser) }
+        return (dossier.reaching(challenge.use), browser)
+    }
+
+    private func holdsCode(
+        of challenge: ChallengeState, _ dossier: Dossier, _ browser: BrowserRecord, _ db: any Connection
+    ) throws -> Bool {
+        guard let gap = dossier.reach.gaps[challenge.use], let until = challenge.code?.until, dossier.now < until,
+            let kind = OutboxMessage.Kind(challenge.use.capability),
+            try Budgets.closed(challenge.use.credential, knownBrowser: browser.isKnown, now: dossier.now, budgets, db) == nil
+        else { return false }
+        return try gap.why != .gateway || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
+    }
 }

@@ -46,31 +46,50 @@ public struct Front: Sendable {
 
     /// Answers one request; nothing is thrown past this point.
     func respond(_ request: Request, _ context: FrontContext, to route: Route?) async -> Response {
-        let id = instance.world.newToken(bytes: 9)
+        let began = instance.world.stopwatch(), id = instance.world.newToken(bytes: 9)
         var arrival = gate.arrival(request, context, id: id)
+        let access = AccessLog(
+            instance, id: id, method: request.method.rawValue, route: route, network: arrival.network, began: began)
+        let reply = await reply(request, context, to: route, &arrival)
+        return finish(reply, arrival, request, access)
+    }
+
+    private func reply(_ request: Request, _ context: FrontContext, to route: Route?, _ arrival: inout Arrival) async -> Reply {
         do {
-            if let refused = gate.refuseHost(request, route) { return finish(refused, arrival, request) }
+            if let refused = gate.refuseHost(request, route) { return refused }
             if request.method == .post {
                 arrival.form = try await Self.form(request)
-                if let refused = gate.refuseForgery(request, arrival) { return finish(refused, arrival, request) }
+                if let refused = gate.refuseForgery(request, arrival) { return refused }
             }
-            guard let route else { return finish(.page(NotFoundPage(), status: 404), arrival, request) }
+            guard let route else { return .page(NotFoundPage(), status: 404) }
             let reply = try await route.run(arrival.request(context), instance)
             if request.method == .post { instance.outboxSignal.wake() }
-            return finish(reply, arrival, request)
+            return reply
         } catch let overload as Overloaded {
-            var reply = Reply.page(
-                OverloadedPage(retryAfter: overload.retryAfterSeconds, again: arrival.path), status: 503)
-            reply.headers.append(("Retry-After", String(overload.retryAfterSeconds)))
-            return finish(reply, arrival, request)
+            let seconds = overload.retryAfterSeconds
+            return Self.again(OverloadedPage(retryAfter: seconds, again: arrival.path), after: seconds)
+        } catch StoreError.busy {
+            instance.log.warning("store busy", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
+            return Self.again(OverloadedPage(retryAfter: 2, again: arrival.path), after: 2)
+        } catch StoreError.full {
+            instance.log.error("disk full", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
+            return Self.again(FaultPage(kind: .full, requestID: arrival.id), after: 60)
         } catch is Overtaken {
-            return finish(.page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409), arrival, request)
+            return .page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409)
         } catch is BodyTooLarge {
-            return finish(.page(TooLargePage(again: arrival.path), status: 413), arrival, request)
+            return .page(TooLargePage(again: arrival.path), status: 413)
         } catch {
-            instance.log.error("request failed", metadata: ["request": "\(id)", "path": "\(route?.path ?? "-")", "reason": "\(error)"])
-            return finish(.page(FaultPage(requestID: id), status: 500), arrival, request)
+            instance.log.error(
+                "request failed", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")", "reason": "\(error)"])
+            return .page(FaultPage(requestID: arrival.id), status: 500)
         }
+    }
+
+    /// Nothing was done; it makes sense to try again after so many seconds.
+    private static func again(_ page: some Page, after seconds: Int) -> Reply {
+        var reply = Reply.page(page, status: 503)
+        reply.headers.append(("Retry-After", String(seconds)))
+        return reply
     }
 
     struct BodyTooLarge: Error {}
@@ -88,7 +107,7 @@ public struct Front: Sendable {
 
     // MARK: the answer
 
-    private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request) -> Response {
+    private func finish(_ reply: Reply, _ arrival: Arrival, _ request: Request, _ access: AccessLog) -> Response {
         var headers = HTTPFields(), body = ResponseBody()
         switch reply.body {
         case .page(let page):
@@ -100,12 +119,33 @@ public struct Front: Sendable {
         case .bytes(let bytes, let type):
             headers[.contentType] = type
             body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let type, let pieces):
+            headers[.contentType] = type
+            if request.method != .head { body = streamed(pieces, access, status: reply.status) }
         }
         for (name, value) in gate.headers(reply) { if let field = HTTPField.Name(name) { headers[field] = value } }
         for (name, value) in reply.headers { if let field = HTTPField.Name(name) { headers[field] = value } }
         for cookie in gate.cookies(reply, arrival) { headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        if let field = HTTPField.Name("X-Request-Id") { headers[field] = arrival.id }
         if request.method == .head { body = ResponseBody() }
+        if !reply.isStream || request.method == .head { access.answered(status: reply.status) }
         return Response(status: .init(code: reply.status), headers: headers, body: body)
+    }
+}
+
+extension Front {
+    /// A fault on the way cuts the answer off: the browser sees that it is not whole.
+    private func streamed(_ pieces: @escaping Reply.Pieces, _ access: AccessLog, status: Int) -> ResponseBody {
+        ResponseBody { writer in
+            defer { access.answered(status: status) }
+            do {
+                try await pieces { text in try await writer.write(ByteBuffer(string: text)) }
+                try await writer.finish(nil)
+            } catch {
+                instance.log.error("answer cut off", metadata: ["request": "\(access.id)", "reason": "\(error)"])
+                throw error
+            }
+        }
     }
 }
 
@@ -122,42 +162,6 @@ struct NotFoundMiddleware: RouterMiddleware {
             return await front.respond(request, context, to: nil)
         }
     }
-}
-
-/// Forms in `application/x-www-form-urlencoded`, bounded.
-enum FormText {
-    static let fieldsMax = 100
-
-    /// Names and values; a name that comes twice keeps its last value.
-    static func parse(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for pair in text.split(separator: "&").prefix(fieldsMax) {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = decode(parts[0])
-            fields[name] = parts.count == 2 ? decode(parts[1]) : ""
-        }
-        return fields
-    }
-
-    private static func decode(_ text: Substring) -> String {
-        var bytes: [UInt8] = [], rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard let high = rest.first.flatMap(nibble), let low = rest.dropFirst().first.flatMap(nibble) else {
-                    bytes.append(byte)
-                    continue
-                }
-                bytes.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            default: bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func nibble(_ byte: UInt8) -> UInt8? { Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init) }
 }
 
 extension Front {

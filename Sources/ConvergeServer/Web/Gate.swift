@@ -16,7 +16,8 @@ struct Arrival: Sendable {
     let sessionSecret: Secret?
     let csrf: String
     let network: String
-    let inTrustedNetwork: Bool
+    let address: IPAddress?
+    let mayReadMetrics: Bool
     let agent: String
     let now: Moment
     let language: String
@@ -26,8 +27,8 @@ struct Arrival: Sendable {
         for (name, value) in context.parameters { parameters[String(name)] = String(value) }
         return AnonymousRequest(
             id: id, path: path, parameters: parameters, query: query, form: form, browserHash: browserHash,
-            sessionSecret: sessionSecret, csrf: csrf, network: network, inTrustedNetwork: inTrustedNetwork, agent: agent, now: now,
-            language: language)
+            sessionSecret: sessionSecret, csrf: csrf, network: network, address: address, mayReadMetrics: mayReadMetrics, agent: agent,
+            now: now, language: language)
     }
 }
 
@@ -48,7 +49,7 @@ struct Gate: Sendable {
     // MARK: arriving
 
     func arrival(_ request: Request, _ context: FrontContext, id: String) -> Arrival {
-        let cookies = Self.cookies(request.headers[values: .cookie])
+        let cookies = CookieText.parse(request.headers[values: .cookie])
         let known = cookies[cookiePrefix + "-browser"].flatMap { $0.utf8.count == 43 ? Secret($0) : nil }
         let browser = known ?? Secret(instance.world.newToken(bytes: 32))
         let session = cookies[cookiePrefix].flatMap { $0.isEmpty ? nil : Secret($0) }
@@ -57,8 +58,8 @@ struct Gate: Sendable {
             id: id, path: request.uri.string, query: Fields(FormText.parse(request.uri.query ?? "")), browserSecret: browser,
             isNewBrowser: known == nil, browserHash: instance.keyed(browser.text, "browser"), sessionSecret: session,
             csrf: instance.keyed((session ?? browser).text, "csrf"), network: address?.networkKey ?? "unknown",
-            inTrustedNetwork: isTrusted(address), agent: String((request.headers[.userAgent] ?? "").prefix(300)),
-            now: instance.world.now(), language: "en")
+            address: address, mayReadMetrics: mayReadMetrics(request, context, address),
+            agent: String((request.headers[.userAgent] ?? "").prefix(300)), now: instance.world.now(), language: "en")
     }
 
     private func clientAddress(_ request: Request, _ context: FrontContext) -> IPAddress? {
@@ -67,25 +68,21 @@ struct Gate: Sendable {
         return ClientAddress.resolve(peer: peer, forwardedFor: forwarded, trusted: trustedProxies)
     }
 
-    private func isTrusted(_ address: IPAddress?) -> Bool {
-        guard let address else { return false }
-        return instance.policyCache.trustedNetworks.contains { $0.contains(address) }
-    }
-
-    private static func cookies(_ headers: [String]) -> [String: String] {
-        var found: [String: String] = [:]
-        for pair in headers.flatMap({ $0.split(separator: ";") }).prefix(50) {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if parts.count == 2 { found[parts[0].trimmingSpaces()] = parts[1].trimmingSpaces() }
-        }
-        return found
+    /// Loopback, or the networks of the configuration. What a proxy passed on comes from elsewhere, whatever its address: a proxy
+    /// that is not named in `trustedProxies` gives itself away by its headers, or by the public name.
+    private func mayReadMetrics(_ request: Request, _ context: FrontContext, _ address: IPAddress?) -> Bool {
+        guard let address, config.metricsNetworks.contains(where: { $0.contains(address) }) else { return false }
+        let isProxyTrusted = IPAddress(context.peer).map { peer in trustedProxies.contains { $0.contains(peer) } } ?? false
+        let isForwarded = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"].contains { request.headers[.init($0)!] != nil }
+        if isForwarded, !isProxyTrusted { return false }
+        return config.isLoopback || isForwarded || request.head.authority?.lowercased() != config.publicAuthority
     }
 
     // MARK: refusing
 
     /// Other names than the public one are misdirected (RFC 9110 section 15.5.20); health checks come by address.
     func refuseHost(_ request: Request, _ route: Route?) -> Reply? {
-        if let route, route.path == "/healthz" || route.path == "/readyz" { return nil }
+        if let route, OperationsRoutes.paths.contains(route.path) { return nil }
         guard request.head.authority?.lowercased() != config.publicAuthority else { return nil }
         return .text("This server answers as \(config.publicURL) only.\n", status: 421)
     }

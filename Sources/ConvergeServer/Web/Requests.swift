@@ -1,26 +1,5 @@
 import ConvergeCore
 
-/// A form as sent: names and values, bounded before it is read.
-struct Fields: Sendable {
-    private let fields: [String: String]
-
-    init(_ fields: [String: String] = [:]) {
-        self.fields = fields
-    }
-
-    /// The value of a field, empty when it was not sent.
-    subscript(_ name: String) -> String { fields[name] ?? "" }
-
-    /// Whether a box was ticked.
-    func isTicked(_ name: String) -> Bool { fields[name] != nil }
-
-    /// Longest value of one field that a person types, in bytes.
-    static let longest = 4096
-
-    /// The first field that is too long for anything a person types.
-    var tooLong: String? { fields.first { $0.value.utf8.count > Self.longest }?.key }
-}
-
 /// What a request says, whoever sends it: nothing has been proved.
 struct AnonymousRequest: Sendable {
     let id: String
@@ -35,13 +14,22 @@ struct AnonymousRequest: Sendable {
     let csrf: String
     /// Address of the client, IPv6 by /64.
     let network: String
-    let inTrustedNetwork: Bool
+    /// The same in full; nil when the peer has none.
+    let address: IPAddress?
+    /// Comes from a network that may read what the server counts.
+    let mayReadMetrics: Bool
     let agent: String
     let now: Moment
     let language: String
 
     /// Where to go afterwards: a local path, nothing else.
     var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }
+
+    /// Whether it comes from a network that a policy names as the organisation's own.
+    func isFromNetwork(of policy: PolicyDocument) -> Bool {
+        guard let address else { return false }
+        return policy.trustedNetworks.contains { (try? CIDR($0))?.contains(address) ?? false }
+    }
 }
 
 /// A request of somebody who is signed in.
@@ -62,23 +50,17 @@ struct RecentlyVerifiedRequest: Sendable {
     var dossier: Dossier { signedIn.dossier }
 }
 
-/// A path on this server, safe to redirect to.
-enum LocalPath {
-    /// The text itself when it is one: starts with a single slash and holds no backslash or control character.
-    static func checked(_ text: String) -> String? {
-        guard text.hasPrefix("/"), !text.hasPrefix("//"), text.utf8.count <= 2048, !text.contains("\\"),
-            text.unicodeScalars.allSatisfy({ $0.value > 32 && $0.value != 127 })
-        else { return nil }
-        return text
-    }
-}
-
 /// What a handler answers.
 struct Reply: Sendable {
+    /// Hands over the pieces of an answer; each is waited for until it is on its way.
+    typealias Pieces = @Sendable (_ write: (String) async throws -> Void) async throws -> Void
+
     enum Body: Sendable {
         case page(any Page)
         case redirect(String)
         case bytes([UInt8], type: String)
+        /// Written piece by piece as the browser takes it, so that a long answer needs no memory.
+        case stream(type: String, Pieces)
     }
 
     var status: Int
@@ -88,6 +70,8 @@ struct Reply: Sendable {
     var session: Secret?
     /// Who is signed in, for the page's navigation.
     var person: Visit.Person?
+    /// Whether the answer is written piece by piece.
+    var isStream: Bool { if case .stream = body { true } else { false } }
     /// Answers of personal pages are never stored; static files are.
     var mayBeStored = false
 

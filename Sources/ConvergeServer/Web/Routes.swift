@@ -67,7 +67,7 @@ extension Route {
 /// The whole table.
 enum Routes {
     static let all: [Route] =
-        StaticRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
+        StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
         + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
         + AdministrationRoutes.routes + DemoRoutes.routes
 }

@@ -1,4 +1,5 @@
 import ConvergeCore
+import Logging
 
 extension Instance {
     /// Looks a session up by the secret of its cookie.
@@ -29,8 +30,13 @@ extension Instance {
     private func touch(_ session: SessionRecord, policy: SessionPolicy, now: Moment) async throws {
         guard now >= session.seenAt + .minutes(1) else { return }
         let sessions = self.sessions
-        try await database.write { db in
-            try sessions.touch(session.id, now: now, idleUntil: now + .minutes(policy.idleMinutes), db)
+        do {
+            try await database.write { db in
+                try sessions.touch(session.id, now: now, idleUntil: now + .minutes(policy.idleMinutes), db)
+            }
+        } catch let error as StoreError where error == .busy || error == .full {
+            // A page that only reads is shown although nothing can be written; the next one moves the limit.
+            log.warning("idle limit not moved", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -56,7 +62,7 @@ extension Instance {
     private func guardIsMet(_ signedIn: SignedInRequest) -> Bool {
         switch signedIn.dossier.policy.guardKind {
         case .password: true
-        case .trustedNetwork: signedIn.request.inTrustedNetwork
+        case .trustedNetwork: signedIn.request.isFromNetwork(of: signedIn.dossier.document)
         case .directoryContact, .accessPass: false
         }
     }

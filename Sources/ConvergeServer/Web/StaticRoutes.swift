@@ -1,7 +1,7 @@
 import ConvergeCore
 import HTTPTypes
 
-/// Style sheets, icons and scripts; the health of the server; the page about the helpdesk.
+/// Style sheets, icons and scripts; the page about the helpdesk.
 enum StaticRoutes {
     static let routes: [Route] = [
         .open(.get, "/static/:file") { request, instance in
@@ -11,11 +11,6 @@ enum StaticRoutes {
             var reply = Reply(status: 200, body: .bytes(asset.bytes, type: asset.contentType))
             reply.mayBeStored = true
             return reply
-        },
-        .open(.get, "/healthz") { _, _ in .text("ok\n") },
-        .open(.get, "/readyz") { _, instance in
-            _ = try await instance.database.read { db in try instance.policies.currentVersion(db) }
-            return .text("ready\n")
         },
         .open(.get, "/helpdesk") { _, _ in .page(HelpdeskPage()) },
     ]

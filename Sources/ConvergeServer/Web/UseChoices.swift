@@ -34,6 +34,6 @@ struct UseChoices {
         if use.capability == .recoveryCode, let left = dossier.standing.credential(use.credential)?.remaining {
             return Message("hint.codes-left", ["count": .number(left)])
         }
-        return masked(use)?.words
+        return masked(use)?.label
     }
 }

@@ -105,6 +105,11 @@ struct GuardTests {
         #expect(page(scene) == .deadEnd(.stranded))
     }
 
+    @Test func `G1: mailboxes that an administrator marked as compromised are none either`() {
+        let scene = Scene(Cast.ada, [credential(.email)], allow) { $0.document.bridge.compromised = [.emailCode] }
+        #expect(page(scene) == .deadEnd(.stranded))
+    }
+
     @Test func `G1: a phone registered for reset only is a bridge to sign-in`() {
         let phone = credential(.mobilePhone) { $0.serves = [.reset] }
         let scene = Scene(Cast.ada, [phone], policy(mfa: [.text], reset: [.text]))

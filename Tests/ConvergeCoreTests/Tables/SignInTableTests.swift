@@ -458,6 +458,124 @@ struct SignInTableTests {
         document.registration[0].requireForMFA = false
         document.registration[0].requireForReset = false
         #expect(grant(after(Scene(Cast.ada, [app], document))) != nil)
+        var confirmed = news
+        confirmed.state = .active
+        let later = Scene(Cast.ada, [app, confirmed], policy(mfa: [.appCode, .text], reset: [.appCode]))
+        let during = step(told, step(told, .proved(app.use(.appCode))), .enrolled(news.id))
+        #expect(page(later, during) == .review, "what was confirmed in it ends no review")
+        #expect(grant(page(later, step(later, during, .reviewed))) != nil)
+    }
+
+    // Row 14
+
+    /// A phone serves; the campaign wants apps.
+    private func campaign(snoozesMax: Int? = nil, _ change: (inout Scene) -> Void = { _ in }) -> Scene {
+        let document = policy(mfa: [.appCode, .text]) {
+            $0.campaigns = [CampaignRule(name: "apps", register: .appCode, snoozeDays: 3, snoozesMax: snoozesMax)]
+        }
+        return Scene(Cast.ada, [phone], document, changed: change)
+    }
+
+    @Test func `row 14: a campaign comes after a second step, and only then`() {
+        var scene = campaign()
+        let proven = step(scene, .proved(phone.use(.text)))
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)))
+        scene.request.rememberedBrowser = true
+        #expect(grant(page(scene)) != nil, "no second step in this sign-in")
+        scene = campaign { $0.credentials = [phone, app] }
+        #expect(grant(page(scene, step(scene, .proved(phone.use(.text))))) != nil, "an app counts already")
+        scene = campaign { $0.document.mfa[0].allow = [.text] }
+        #expect(grant(page(scene, step(scene, .proved(phone.use(.text))))) != nil, "it would not count")
+    }
+
+    @Test func `row 14: not in a sign-in that showed a wizard or a review`() {
+        var scene = campaign { $0.credentials = [] }
+        scene.person.firstHeldAt = nil
+        scene.person.mfaFirstHeldAt = nil
+        scene.document.mfa[0].allow = [.text]
+        var state = enrol(.mobilePhone, &scene, step(scene, .startWizard))
+        scene.document.mfa[0].allow = [.appCode, .text]
+        state = step(scene, step(scene, state, .codesKept), .finishWizard)
+        #expect(grant(page(scene, state)) != nil)
+
+        var reviewed = campaign()
+        reviewed.document.reset = [ResetRule(name: "reset", gates: 1, allow: [.text], reconfirmDays: 30)]
+        var answered = step(reviewed, .proved(phone.use(.text)))
+        #expect(page(reviewed, answered) == .review)
+        answered = step(reviewed, answered, .reviewed)
+        #expect(grant(page(reviewed, answered)) != nil)
+    }
+
+    @Test func `row 14: snooze and limit`() {
+        var scene = campaign(snoozesMax: 2)
+        let proven = step(scene, .proved(phone.use(.text)))
+        let later = SignInMachine.step(proven, .postpone, scene.facts)
+        #expect(later.effects.contains(.snoozeCampaign) && grant(page(scene, later.state)) != nil, "once in a sign-in")
+        scene.person.campaignSnoozedAt = noon - .days(3) + Span(ms: 1)
+        #expect(grant(page(scene, proven)) != nil)
+        scene.person.campaignSnoozedAt = noon - .days(3)
+        scene.person.campaignSnoozes = 1
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)))
+        scene.person.campaignSnoozes = 2
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .none))
+        #expect(!SignInMachine.step(proven, .postpone, scene.facts).accepted)
+        scene.document.mfa[0].required = false
+        scene.document.registration[0].requireForMFA = false
+        #expect(page(scene, proven) == .campaign(PlanItem(.totpApp), name: "apps", postpone: .notNow(until: nil)), "not demanded")
+    }
+
+    @Test func `row 14: its one step is registered and ends in the summary`() {
+        var scene = campaign()
+        var state = step(scene, step(scene, .proved(phone.use(.text))), .startWizard)
+        guard case .register(PlanItem(.totpApp), _, 1, 1, .notNow) = page(scene, state) else { Issue.record("no step"); return }
+        state = enrol(.totpApp, &scene, state)
+        #expect(page(scene, step(scene, state, .codesKept)) == .summary)
+        #expect(grant(page(scene, step(scene, step(scene, state, .codesKept), .finishWizard))) != nil)
+    }
+
+    @Test func `row 13: what is confirmed in the review of a first registration keeps it open`() {
+        let known = [MethodKind.mobilePhone, .email].map { kind in
+            credential(kind) {
+                $0.state = .unconfirmed
+                $0.source = .directory
+            }
+        }
+        var document = policy(mfa: [], required: false, reset: [.text, .emailCode], gates: 2, registerMFA: false)
+        document.reset[0].reconfirmDays = 30
+        var scene = Scene(Cast.ada, known, document)
+        func confirm(_ index: Int, _ state: SignInState) -> SignInState {
+            let after = step(scene, state, .enrolled(known[index].id))
+            scene.credentials[index].state = .active
+            scene.person.securityVersion += 1
+            scene.person.firstHeldAt = scene.person.firstHeldAt ?? scene.now
+            return after
+        }
+        var state = confirm(0, step(scene, .startWizard))
+        state = step(scene, state, .postpone)
+        #expect(page(scene, state) == .review)
+        state = confirm(1, state)
+        #expect(page(scene, state) == .review, "who has just confirmed a mailbox is not asked to prove it")
+        #expect(grant(page(scene, step(scene, state, .reviewed))) != nil)
+    }
+
+    // The last pages of the wizard
+
+    @Test func `no codes and no summary once what opened the wizard is gone`() {
+        var scene = Scene(Cast.ada, [], policy(mfa: [.appCode], required: false, reset: [.emailCode], registerMFA: false))
+        let state = enrol(.email, &scene, step(scene, .startWizard))
+        #expect(page(scene, state) == .summary)
+        // The owner registers in another browser: the summary would show their number.
+        scene.credentials.append(app)
+        scene.person.securityVersion += 1
+        #expect(grant(page(scene, state))?.hasMFA == false)
+
+        scene = Scene(Cast.ada, [app], policy(mfa: [.appCode], required: false, reset: [.emailCode], registerMFA: false))
+        let registered = enrol(.email, &scene, step(scene, step(scene, .proved(app.use(.appCode))), .startWizard))
+        #expect(page(scene, registered) == .recoveryCodes)
+        // The method of the proof is withdrawn: recovery codes would be a second step without one.
+        scene.document.mfa[0].allow = [.text]
+        scene.credentials.append(phone)
+        #expect(grant(page(scene, registered))?.hasMFA == false)
     }
 
     // Row 15

@@ -101,4 +101,44 @@ struct AuditPageTests {
         #expect(csv.contains("'=1+1") && !csv.contains(",=1+1"))
         #expect(try await browser.open("/admin/audit?from=soon").says("Type a day such as 2026-11-23."))
     }
+
+    @Test("exports hold every event, however many, and none twice")
+    func whole() async throws {
+        let (server, browser) = try await signedIn(), instance = server.instance, now = server.clock.now
+        // More than a hundred in each millisecond, so that pages end between events of one moment.
+        let count = 10_300
+        try await instance.database.write { db in
+            for number in 0..<count {
+                let event = AuditEvent(.reviewed, personName: "person \(number)", actor: .system)
+                try instance.audit.write(event, id: "event-\(number)", at: now + Span(ms: Int64(number / 150)), db)
+            }
+        }
+        let filter = "activity=" + PercentEncoding.encode(AuditActivity.reviewed.rawValue)
+        let json = try await browser.open("/admin/audit.json?\(filter)").html
+        let events = (try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])?["events"] as? [[String: Any]]
+        let ids = try #require(events).compactMap { $0["id"] as? String }
+        #expect(ids.count == count && Set(ids).count == count)
+        let csv = try await browser.open("/admin/audit.csv?\(filter)").html
+        #expect(csv.split(separator: "\r\n").count == count + 1 && csv.hasPrefix("at,category"))
+        // Nothing matches: still a whole document.
+        let none = try await browser.open("/admin/audit.json?person=nobody").html
+        #expect(try JSONSerialization.jsonObject(with: Data(none.utf8)) as? [String: [String]] == ["events": []])
+        var pages: [Int] = []
+        let hasMore = try await server.administration.audit(.init(activity: AuditActivity.reviewed.rawValue, limit: nil)) {
+            pages.append($0.count)
+        }
+        #expect(pages.reduce(0, +) == count && pages.allSatisfy { $0 <= AuditWalk.pageSize } && !hasMore)
+        #expect(try await server.administration.audit(.init(limit: 501)) { _ in })
+    }
+
+    @Test("a page of the log is a range of the index, not a walk from the newest event")
+    func plan() async throws {
+        let server = try await TestServer(), instance = server.instance, now = server.clock.now
+        let plan = try await instance.database.read { db in
+            var filter = AuditFilter(limit: 50)
+            filter.before = (now, "x")
+            return try db.rows("EXPLAIN QUERY PLAN \(fragment: instance.audit.query(filter))").map { try $0.text("detail") }
+        }
+        #expect(plan.count == 1 && plan[0].contains("USING INDEX audit_at_idx") && plan[0].contains("at_ms"), "\(plan)")
+    }
 }

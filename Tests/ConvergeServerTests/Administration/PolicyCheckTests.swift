@@ -68,6 +68,91 @@ struct PolicyCheckTests {
         }
     }
 
+    @Test("for many different people its answer is that of the sign-in, whatever it remembers of others")
+    func equalsForecastOfACrowd() async throws {
+        let server = try await TestServer(), administration = Administration(server.instance)
+        let crowd = try await Crowd.add(700, to: server)
+        var document = PolicyDocument.initial
+        document.mfa[0].graceDays = 20
+        document.mfa.append(
+            MFARule(name: "Red", scope: PolicyScope(.selected, groups: [crowd.groups[0]]), required: true, allow: [], exclude: [.appCode]))
+        document.reset[0].reconfirmDays = 100
+        document.reset.append(
+            ResetRule(
+                name: "Blue", scope: PolicyScope(.selected, groups: [crowd.groups[1]]), gates: 1, allow: [.text],
+                exclude: [.appCode]))
+        try await server.apply(document)
+        var checked: [String: Administration.CheckedPerson] = [:], order: [String] = []
+        let same = PolicyFile(groups: try await administration.groupNames()).write(document)
+        let report = try await administration.check(same) {
+            checked[$0.name] = $0
+            order.append($0.name)
+        }
+        #expect(report.count == 700 && order == order.sorted() && report.outcomes.count >= 6, "\(report.outcomes)")
+        for name in order { #expect(try await expected(name, server) == checked[name].map(Expected.init)) }
+    }
+
+    /// What a sign-in itself would say.
+    private struct Expected: Equatable {
+        let outcome: String
+        let proofsMissing: Int
+        let secondStepMissing: Bool
+        let plan: [String]
+        let signIn: [String]
+        let reset: [String]
+
+        init(_ person: Administration.CheckedPerson) {
+            outcome = person.outcome
+            proofsMissing = person.proofsMissing
+            secondStepMissing = person.secondStepMissing
+            plan = person.plan
+            signIn = person.countingForSignIn
+            reset = person.countingForReset
+        }
+
+        init(_ forecast: Forecast) {
+            outcome = forecast.outcome.rawValue
+            proofsMissing = forecast.requirements.reset
+            secondStepMissing = forecast.requirements.mfa
+            plan = forecast.plan.map(\.rawValue)
+            signIn = forecast.countingForSignIn.map(\.capability.rawValue)
+            reset = forecast.countingForReset.map(\.capability.rawValue)
+        }
+    }
+
+    private func expected(_ name: String, _ server: TestServer) async throws -> Expected {
+        let instance = server.instance, now = server.clock.now
+        return try await instance.database.read { db in
+            let record = try Administration(instance).person(name, db)
+            let dossier = try instance.dossier(record, knownBrowser: false, now: now, db)
+            return Expected(
+                Forecast.atNextSignIn(
+                    SignInFacts(
+                        standing: dossier.standing, reach: .ofThisRelease(dossier.standing.credentials), now: now,
+                        endOfDay: instance.endOfDay)
+                ))
+        }
+    }
+
+    @Test("a page of people takes three statements, and everybody is on one page")
+    func statements() async throws {
+        let server = try await TestServer(), instance = server.instance
+        try await Crowd.add(120, to: server)
+        let store = PeopleWalkStore(organisation: instance.organisation)
+        let (counts, names) = try await instance.database.read { db in
+            let counting = CountingConnection(db)
+            var names: [String] = [], last = "", counts: [Int] = []
+            while true {
+                let before = counting.count, page = try store.page(after: last, limit: 50, counting)
+                counts.append(counting.count - before)
+                guard let end = page.last else { return (counts, names) }
+                names += page.map(\.name)
+                last = end.nameKey
+            }
+        }
+        #expect(counts == [3, 3, 3, 3] && names.count == 120 && Set(names).count == 120)
+    }
+
     @Test("what nobody could meet is named with its groups")
     func lint() async throws {
         let server = try await server(), administration = Administration(server.instance), instance = server.instance

@@ -1,5 +1,6 @@
 import ConvergeCore
 import ConvergeServer
+import Foundation
 import Testing
 
 @Suite struct ConfigTests {
@@ -61,6 +62,23 @@ import Testing
     ])
     func `an unknown key is refused and the nearest named`(yaml: String, sentence: String) {
         #expect(problems(yaml).contains { $0.hasPrefix(sentence) })
+    }
+
+    @Test func `an unknown variable is refused and the nearest named; others are none of ours`() {
+        let problems = problems(good, ["CONVERGE_MAIL_HOTS": "x", "PATH": "/bin", "CONVERGE_RESOURCES": "/usr/share/converge"])
+        #expect(problems == ["CONVERGE_MAIL_HOTS in the environment is not a setting. Did you mean CONVERGE_MAIL_HOST?"])
+    }
+
+    @Test func `the demo tells what is wrong with its gateways`() {
+        #expect(throws: ConfigError.self) {
+            try Config.demo(dataFolder: "/d", port: 8080, environment: ["CONVERGE_MAIL_PORT": "post"])
+        }
+    }
+
+    @Test func `the documented table is the one that the program prints`() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../.."
+        let text = try String(contentsOfFile: folder + "/docs/configuration.md", encoding: .utf8)
+        #expect(text.contains(Config.documentation), "converge settings prints what docs/configuration.md should hold")
     }
 
     @Test(arguments: [

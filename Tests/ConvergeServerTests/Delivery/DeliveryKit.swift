@@ -22,9 +22,10 @@ struct DeliveryKit {
     /// - Parameters:
     ///   - texts: port of the text gateway; nil: none.
     ///   - mail: port of the mail relay; nil: none.
+    ///   - patience: seconds that a transfer may take.
     init(
         texts: Int? = nil, mail: Int? = nil, folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start),
-        box: DemoBox? = nil, policy: PolicyDocument? = nil
+        box: DemoBox? = nil, policy: PolicyDocument? = nil, patience: Int = 1
     ) async throws {
         let heard = Heard()
         var logger = Logger(label: "test") { _ in HeardLog(heard: heard) }
@@ -33,12 +34,12 @@ struct DeliveryKit {
             folder: folder, clock: clock, policy: policy,
             configure: { config in
                 config.text = texts.map { TextGateway.Settings(url: "http://127.0.0.1:\($0)/sms") }
-                config.mail = mail.map { MailTransport.Settings(host: "127.0.0.1", port: $0, security: .none, totalSeconds: 1) }
+                config.mail = mail.map { MailTransport.Settings(host: "127.0.0.1", port: $0, security: .none, totalSeconds: patience) }
                 config.mailFrom = EmailAddress("id@example.org")
             }, box: box, log: logger)
         log = heard
         curl = Curl(threads: 4)
-        worker = OutboxWorker(server.instance, curl: curl, limits: .init(connectSeconds: 1, totalSeconds: 1))
+        worker = OutboxWorker(server.instance, curl: curl, limits: .init(connectSeconds: patience, totalSeconds: patience))
     }
 
     func close() async throws {

@@ -161,7 +161,7 @@ import Testing
     @Test(arguments: [
         NoticeEvent.methodAdded(.mobilePhone), .methodChanged(.email), .methodRemoved(.totpApp), .methodSuspended(.mobilePhone),
         .passwordReset,
-        .passwordChanged, .unlocked, .passwordResetByAdministrator, .accessPassMade, .resetStopped, .recoveryCodesMade,
+        .passwordChanged, .unlocked, .passwordResetByAdministrator, .accessPassMade, .wiped, .resetStopped, .recoveryCodesMade,
     ])
     func `every event has its sentences`(event: NoticeEvent) async throws {
         let world = try await world()

@@ -109,16 +109,17 @@ import Testing
     @Test func `a signal wakes a worker that runs, and a gateway that hangs delays nothing of the other kind`() async throws {
         let gateway = try await ScriptedGateway(""), heard = Heard()
         let relay = try await LoopbackServer { MailConversation(heard: heard) }
-        let kit = try await DeliveryKit(texts: gateway.server.port, mail: relay.port), worker = kit.worker
+        let kit = try await DeliveryKit(texts: gateway.server.port, mail: relay.port, patience: 60), worker = kit.worker
         for _ in 0..<4 { try await kit.insertText() }
         let running = Task { try await worker.run() }
         while gateway.heard.all.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
         let mail = try await kit.insertMail()
         kit.instance.outboxSignal.wake()
         while try await kit.standing(mail).state != "sent" { try await Task.sleep(for: .milliseconds(5)) }
-        // The first two texts have their second of patience, and hold the two places of their kind.
+        // The first two texts hold the two places of their kind, for as long as the gateway says nothing.
         #expect(gateway.heard.all.count == 2)
         running.cancel()
+        try await gateway.server.close()
         try await running.value
         try await kit.close()
     }

@@ -78,7 +78,7 @@ extension TestServer {
     func messages() async throws -> [OutboxMessage] {
         let instance = self.instance
         return try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE sealed IS NOT NULL ORDER BY rowid DESC").map { row in
+            try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid DESC").map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: row.choice("kind", as: OutboxMessage.Kind.self), tries: 0,

@@ -53,7 +53,8 @@ final class Household: @unchecked Sendable {
     func notMeLink() async throws -> String {
         let instance = server.instance
         let bodies = try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE kind = 'mail' AND sealed IS NOT NULL ORDER BY rowid DESC").map { row in
+            try db.rows("SELECT * FROM outbox WHERE kind = 'mail' AND state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid DESC").map {
+                row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: .mail, tries: 0, notAfter: row.moment("not_after_ms"),

@@ -37,6 +37,32 @@ struct ProfileTests {
         #expect(browser.page.status == 422 && browser.page.says("Too many wrong passwords"))
     }
 
+    @Test func `the browsers that are signed in are listed, and any other can be signed out, nobody else's`() async throws {
+        let home = try await Household(), other = TestBrowser(home.server), stranger = TestBrowser(home.server)
+        try await home.server.changePolicy { $0.registration = [] }
+        try await home.server.add("dana")
+        try await home.signIn(other)
+        try await home.signIn(to: "/profile")
+        #expect(home.browser.page.says("Signed-in browsers") && home.browser.page.says("This browser"))
+        let forms = home.browser.page.forms.filter { $0.action == "/profile/sessions/end" }
+        #expect(forms.count == 1, "this browser has its own way out")
+        let hidden = try #require(forms.first?.hidden["session"])
+        let mine = try await home.server.instance.database.read { [ada = home.ada] db in
+            try db.row("SELECT id FROM session WHERE person_id = \(ada) AND id <> \(hidden) AND revoked_ms IS NULL")?.text("id")
+        }
+        // Somebody else's id ends nothing.
+        try await home.server.changePolicy { $0.mfa = [] }
+        try await stranger.signIn("dana", returnTo: "/profile")
+        let token = stranger.page.forms.compactMap { $0.hidden["csrf"] }.first ?? ""
+        try await stranger.post("/profile/sessions/end", ["session": hidden, "csrf": token])
+        #expect(try await other.open("/profile").heading == "Profile")
+        try await home.browser.submit("/profile/sessions/end")
+        #expect(home.browser.page.says("That browser is signed out"))
+        #expect(try await other.open("/profile").heading == "Sign in")
+        #expect(try await home.browser.open("/profile").heading == "Profile" && mine != nil)
+        #expect(try await home.server.audit(of: home.ada).contains { $0.details["what"] == "one browser" })
+    }
+
     @Test func `remembered browsers are forgotten all at once`() async throws {
         let home = try await Household(), browser = home.browser
         try await browser.signIn("ada")

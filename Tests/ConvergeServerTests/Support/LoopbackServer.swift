@@ -15,11 +15,19 @@ protocol Conversation: Sendable {
 final class LoopbackServer: Sendable {
     let port: Int
     private let channel: any Channel
+    private let accepted: Accepted
+
+    private final class Accepted: Sendable {
+        let channels = Mutex<[any Channel]>([])
+    }
 
     init(_ conversation: @escaping @Sendable () -> any Conversation) async throws {
+        let accepted = Accepted()
+        self.accepted = accepted
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                accepted.channels.withLock { $0.append(channel) }
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(ConversationHandler(conversation()))
                 }
             }
@@ -27,7 +35,11 @@ final class LoopbackServer: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
-    func close() async throws { try await channel.close() }
+    /// Takes no more connections and hangs up on those there are.
+    func close() async throws {
+        try await channel.close()
+        for channel in accepted.channels.withLock({ $0 }) { channel.close(promise: nil) }
+    }
 }
 
 private final class ConversationHandler: ChannelInboundHandler {

@@ -12,6 +12,12 @@ final class TestBrowser: @unchecked Sendable {
     let server: TestServer
     private(set) var cookies: [String: String] = [:]
     private(set) var page = TestPage(status: 0, path: "", html: "")
+    /// The headers of the last answer.
+    private(set) var headers = HTTPFields()
+    /// False: a redirect is an answer like any other, and `headers` say where it leads.
+    var followsRedirects = true
+    /// Where the browser says it is, when the server believes a proxy.
+    var address: String?
 
     init(_ server: TestServer) {
         self.server = server
@@ -53,6 +59,8 @@ final class TestBrowser: @unchecked Sendable {
         let other = TestBrowser(server ?? self.server)
         other.cookies = cookies
         other.page = page
+        other.followsRedirects = followsRedirects
+        other.address = address
         return other
     }
 
@@ -63,11 +71,13 @@ final class TestBrowser: @unchecked Sendable {
             if !cookies.isEmpty { headers[.cookie] = cookies.map { "\($0.key)=\($0.value)" }.joined(separator: "; ") }
             if body != nil {
                 headers[.contentType] = "application/x-www-form-urlencoded"
-                headers[.origin] = "http://localhost:8080"
+                headers[.origin] = server.instance.config.publicURL
             }
+            if let address { headers[.init("X-Forwarded-For")!] = address }
             let (status, answer, html) = try await server.send(method, path, headers: headers, body: body)
             keep(answer)
-            if (300..<400).contains(status), let location = answer[.location] {
+            self.headers = answer
+            if followsRedirects, (300..<400).contains(status), let location = answer[.location] {
                 (method, path, body) = (.get, location, nil)
                 continue
             }

@@ -15,6 +15,13 @@ final class TestServer: Sendable {
     let folder: String
     private let responder: any HTTPResponder<FrontContext>
 
+    /// Says only what should not happen: a line for each request would bury the results.
+    static let quiet: Logger = {
+        var log = Logger(label: "test")
+        log.logLevel = .error
+        return log
+    }()
+
     /// 23 November 2026, 09:00 in London.
     static let start = Moment(ms: 1_795_424_400_000)
 
@@ -22,9 +29,11 @@ final class TestServer: Sendable {
     ///   - folder: an existing folder, for a server that starts again on its data.
     ///   - configure: for example a gateway on loopback.
     ///   - box: nil for a server that has only its gateways.
+    ///   - over: for example a database that fails.
     init(
         folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil,
-        configure: (inout Config) -> Void = { _ in }, box: DemoBox? = DemoBox(), log: Logger = Logger(label: "test")
+        configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
+        over: (any Database) -> any Database = { $0 }, log: Logger = TestServer.quiet
     ) async throws {
         let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -35,7 +44,7 @@ final class TestServer: Sendable {
         configure(&config)
         let instance = try await Instance.assemble(
             config: config, world: .fixed(clock: clock, seed: UInt64.random(in: 1...UInt64.max)),
-            resources: try ResourceFolder.find(environment: [:]), hashing: .cheap, box: box, log: log)
+            resources: try ResourceFolder.find(environment: [:]), hashing: hashing, box: box, over: over, log: log)
         self.instance = instance
         responder = Front(instance).router().buildResponder()
         if let policy { try await apply(policy) }
@@ -125,8 +134,11 @@ final class TestServer: Sendable {
     }
 
     /// Sends one request to the router.
-    func send(_ method: HTTPRequest.Method, _ path: String, headers: HTTPFields, body: String?) async throws -> (Int, HTTPFields, String) {
-        let head = HTTPRequest(method: method, scheme: "http", authority: "localhost:8080", path: path, headerFields: headers)
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields, body: String?, host: String? = nil
+    ) async throws -> (Int, HTTPFields, String) {
+        let head = HTTPRequest(
+            method: method, scheme: "http", authority: host ?? instance.config.publicAuthority, path: path, headerFields: headers)
         let request = Request(
             head: head, body: body.map { RequestBody(buffer: ByteBuffer(string: $0)) } ?? RequestBody(buffer: ByteBuffer()))
         let context = FrontContext(source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: instance.log))

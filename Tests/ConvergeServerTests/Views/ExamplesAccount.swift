@@ -169,7 +169,12 @@ extension Example {
             "profile-directory",
             ProfilePage(
                 displayName: "Ada Okafor", userName: "ada.okafor", canChangePassword: false, remembered: 2, forget: .post(Form("/x")),
-                signOutEverywhere: .link("/sign-out-everywhere")), person: ada),
+                signOutEverywhere: .link("/sign-out-everywhere"),
+                sessions: [
+                    ProfilePage.session(browser: "Firefox, Windows", network: "192.0.2.7", since: ago(.hours(2)), seen: now, end: nil),
+                    ProfilePage.session(
+                        browser: "", network: "2001:db8::/64", since: ago(.days(1)), seen: ago(.hours(20)), end: .post(Form("/x"))),
+                ]), person: ada),
         Example("activity", activityPage, person: ada),
         Example("activity-empty", ActivityPage(events: []), person: ada),
         Example("guide", GuidePage(), person: ada),
@@ -195,7 +200,8 @@ extension Example {
         ], earlier: "/activity?before=a2")
 
     static let faults = [
-        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
+        Example("fault", FaultPage(requestID: "r-81f2c04e")), Example("fault-full", FaultPage(kind: .full, requestID: "r-81f2c04e")),
+        Example("not-found", NotFoundPage()), Example("forbidden", ForbiddenPage()),
         Example("expired", ExpiredPage(start: "/sign-in")), Example("expired-elsewhere", ExpiredPage(kind: .elsewhere, start: "/sign-in")),
         Example("expired-form", ExpiredPage(kind: .form, start: "/sign-in")),
         Example("too-large", TooLargePage(again: "/")),
@@ -226,7 +232,8 @@ extension Example {
         rows: [
             .init(
                 activity: "Reset password (self-service)", at: now, person: "Ada Okafor", actor: "Ada Okafor",
-                category: "Self-service Password Management", isSuccess: true, flow: ("f3a1", "/admin/audit?reference=f3a1")),
+                category: "Self-service Password Management", isSuccess: true, details: [("hint", "31"), ("method", "mobilePhone")],
+                flow: ("f3a1", "/admin/audit?reference=f3a1")),
             .init(
                 activity: "User registered all required security info", at: ago(.hours(2)), person: "Yusuf Demir", actor: "Yusuf Demir",
                 category: "Authentication Methods", isSuccess: false, reason: "Person cancelled"),

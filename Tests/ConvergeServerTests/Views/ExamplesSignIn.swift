@@ -96,6 +96,12 @@ extension Example {
                 ], start: flow,
                 postponement: .finishLater(flow, skipsLeft: 2))),
         Example(
+            "campaign",
+            MoreInformationPage(
+                who: who, items: [MoreInformationPage.item("totpApp", icon: "app", use: Message("method.hint.totpApp"))],
+                reasons: [MoreInformationPage.becauseOfCampaign("An app for everybody")], start: flow,
+                postponement: .notNow(flow, until: nil), isSuggestion: true)),
+        Example(
             "wizard-app",
             WizardAppPage(
                 form: flow, qr: qr, key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",

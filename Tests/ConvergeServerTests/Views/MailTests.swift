@@ -4,23 +4,27 @@ import Testing
 @testable import ConvergeServer
 
 @Suite struct MailTests {
-    static let mails = [
-        Mail.code("48192037", name: "Ada", purpose: .reset, until: Example.now + .minutes(10)),
-        Mail.code("48192037", name: "Ada", purpose: .signIn, until: Example.now + .minutes(10)),
-        Mail.code("48192037", name: "Ada", purpose: .change, until: Example.now + .minutes(10)),
-        Mail.notice(
-            .methodAdded(.mobilePhone), name: "Ada", at: Example.now, place: "Firefox on Linux",
-            notMe: "https://id.harbourvale.example/not-me/abc?x=1&y=2"),
-        Mail.notice(.methodRemoved(.mobilePhone), name: "<Ada>", at: Example.now, place: "Chrome & co", notMe: nil),
-        Mail.notice(.passwordChanged, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.notice(.passwordReset, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.notice(.passwordResetByAdministrator, name: "Ada", at: Example.now, place: nil, notMe: nil),
-        Mail.notice(.accessPassMade, name: "Ada", at: Example.now, place: nil, notMe: nil),
-        Mail.notice(.unlocked, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.notice(.resetStopped, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.notice(.recoveryCodesMade, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
-        Mail.administratorReset(name: "Priya", administrator: "Ada Okafor", at: Example.now, place: nil),
-    ]
+    static let mails =
+        [
+            Mail.code("48192037", name: "Ada", purpose: .reset, until: Example.now + .minutes(10)),
+            Mail.code("48192037", name: "Ada", purpose: .signIn, until: Example.now + .minutes(10)),
+            Mail.code("48192037", name: "Ada", purpose: .change, until: Example.now + .minutes(10)),
+            Mail.notice(
+                .methodAdded(.mobilePhone), name: "Ada", at: Example.now, place: "Firefox on Linux",
+                notMe: "https://id.harbourvale.example/not-me/abc?x=1&y=2"),
+            Mail.notice(.methodRemoved(.mobilePhone), name: "<Ada>", at: Example.now, place: "Chrome & co", notMe: nil),
+            Mail.notice(.passwordChanged, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+            Mail.notice(.passwordReset, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+            Mail.notice(.passwordResetByAdministrator, name: "Ada", at: Example.now, place: nil, notMe: nil),
+            Mail.notice(.accessPassMade, name: "Ada", at: Example.now, place: nil, notMe: nil),
+            Mail.notice(.unlocked, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+            Mail.notice(.resetStopped, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+            Mail.notice(.recoveryCodesMade, name: "Ada", at: Example.now, place: nil, notMe: "https://id.harbourvale.example/not-me/abc"),
+            Mail.notice(.wiped, name: "Ada", at: Example.now, place: nil, notMe: nil),
+        ]
+        + AdministratorNotice.allCases.map {
+            Mail.administrator($0, name: "Priya", administrator: "Ada Okafor", at: Example.now, place: nil)
+        }
 
     @Test(arguments: mails.indices) func bothPartsSayTheSame(_ index: Int) throws {
         let mail = Self.mails[index]

@@ -121,6 +121,9 @@ import Testing
                 inSwift.insert(String(call.1))
                 if let other = call.2 { inSwift.insert(String(other)) }
             }
+            for family in source.matches(of: /Message\([^"\n]*"([a-z][A-Za-z.\-]+\.)\\\(/).map({ String($0.1) }) {
+                #expect(ids.contains { $0.hasPrefix(family) }, "no sentence begins with \(family)")
+            }
             // Ids that reach a message by another way, and families put together at run time: "reset.reason.\(value)".
             inSwift.formUnion(source.matches(of: /"([a-z][A-Za-z0-9.\-]+)"/).map { String($0.1) }.filter(ids.contains))
             families.formUnion(source.matches(of: /"([a-z][a-z\-]*\.[a-z.\-]*)\\\(/).map { String($0.1) })
@@ -142,6 +145,10 @@ import Testing
             if MethodRegistry.traits(of: kind).inWizard { #expect(ids.contains("more.item.\(kind.rawValue)")) }
             guard MethodRegistry.method(kind) != nil, MethodRegistry.traits(of: kind).counted else { continue }
             #expect(ids.contains("saved.added.\(kind.rawValue)"))
+            let traits = MethodRegistry.traits(of: kind)
+            if traits.add == .owner, traits.delete == .owner, kind != .recoveryCodes {
+                #expect(ids.contains("refused.anew.\(kind.rawValue)"))
+            }
         }
         for capability in Capability.allCases {
             for family in ["use", "asked"] { #expect(ids.contains("capability.\(family).\(capability.rawValue)")) }

@@ -8,6 +8,8 @@ enum AccountRoutes {
         .signedIn(.get, "/profile", profile),
         .signedIn(.get, "/profile/forget-browsers") { _, _ in .redirect("/profile") },
         .signedIn(.post, "/profile/forget-browsers", forgetBrowsers),
+        .signedIn(.get, "/profile/sessions/end") { _, _ in .redirect("/profile") },
+        .signedIn(.post, "/profile/sessions/end", endSession),
         .recentlyVerified(.get, "/password") { verified, _ in OwnPassword.page(verified.dossier) },
         .recentlyVerified(.post, "/password", OwnPassword.run),
         .signedIn(.get, "/activity") { signedIn, instance in try await OwnActivity(signedIn, instance).page() },
@@ -41,16 +43,44 @@ enum AccountRoutes {
 
     private static func profile(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
         let record = signedIn.person, now = signedIn.request.now
-        let remembered = try await instance.database.read { db in
-            try instance.sessions.remembered(of: record.person, now: now, db)
+        let (remembered, sessions) = try await instance.database.read { db in
+            (
+                try instance.sessions.remembered(of: record.person, now: now, db),
+                try instance.sessions.all(of: record.person, now: now, db)
+            )
         }
         var page = ProfilePage(displayName: record.displayName, userName: record.name, passwordSet: record.passwordSetAt)
         page.canChangePassword = record.passwordHash != nil
         page.remembered = remembered
         page.forget = signedIn.dossier.policy.rememberBrowserDays > 0 || remembered > 0 ? .post(Form("/profile/forget-browsers")) : nil
         page.signOutEverywhere = .link("/sign-out-everywhere")
+        page.sessions = rows(sessions, current: signedIn.session.id)
         page.notice = SavedNotice.notice(signedIn.request)
         return .page(page)
+    }
+
+    /// The browser at hand first, then the one that was seen last.
+    private static func rows(_ sessions: [SessionRecord], current: SessionID) -> [MethodRow] {
+        let others = sessions.filter { $0.id != current }.sorted { $0.seenAt > $1.seenAt }
+        return (sessions.filter { $0.id == current } + others).map { session in
+            ProfilePage.session(
+                browser: BrowserName.of(session.agent), network: session.network, since: session.createdAt, seen: session.seenAt,
+                end: session.id == current ? nil : .post(Form("/profile/sessions/end", hidden: ["session": session.id.text])))
+        }
+    }
+
+    /// Signs one other browser out. Only the person's own: an id of somebody else's ends nothing.
+    private static func endSession(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
+        let id = SessionID(signedIn.request.form["session"]), person = signedIn.dossier.person, now = signedIn.request.now
+        return try await instance.database.write { db in
+            guard try instance.sessions.all(of: person, now: now, db).contains(where: { $0.id == id }) else {
+                return .redirect("/profile")
+            }
+            try instance.sessions.revoke(id, now: now, db)
+            try Ledger(instance, db, request: signedIn.request).note(
+                .sessionsRevoked, signedIn.person, details: ["what": "one browser", "session": id.text])
+            return .redirect(SavedNotice.sessionEnded.path("/profile"))
+        }
     }
 
     /// All of them at once: nobody remembers which browser was which.

@@ -126,13 +126,17 @@ struct ActivityWords {
         case (.challengeAnswered, false): ("danger", .event("code-refused"))
         case (.signedOut, true): ("out", .event("signed-out"))
         case (.sessionsRevoked, true):
-            event.details["what"] == nil ? ("out", .event("signed-out-everywhere")) : ("laptop", .event("browsers-forgotten"))
+            switch event.details["what"] {
+            case nil: ("out", .event("signed-out-everywhere"))
+            case "one browser": ("out", .event("browser-signed-out"))
+            default: ("laptop", .event("browsers-forgotten"))
+            }
         case (.reviewed, true): ("check", .event("reviewed"))
         case (.reportedNotMe, true): ("flag", .event("reported"))
         case (.changedPassword, true): ("lock", .event("password-changed"))
         case (.resetPassword, true): ("lock", .event("password-reset"))
         case (.resetByAdmin, true): ("lock", .event("password-reset-by-administrator"))
-        case (.unlocked, true): ("lock", .event("unlocked"))
+        case (.unlocked, true), (.unlockedByAdmin, true): ("lock", .event("unlocked"))
         case (.passCreated, true): ("pass", .event("pass-made"))
         default: nil
         }

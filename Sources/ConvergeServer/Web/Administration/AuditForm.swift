@@ -65,14 +65,3 @@ struct AuditForm: Sendable {
         return (Moment(ms: ms), String(parts[1]))
     }
 }
-
-extension OrganisationCalendar {
-    /// The beginning of a day written as `2026-11-23`.
-    func startOfDay(_ text: String) -> Moment? {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2], (1970...9999).contains(year) else {
-            return nil
-        }
-        return start(year: year, month: month, day: day)
-    }
-}

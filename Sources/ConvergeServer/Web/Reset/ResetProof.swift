@@ -70,8 +70,7 @@ extension ResetTurn {
 
     /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
     private func isGatewayDown(_ kind: Capability) throws -> Bool {
-        let kind: OutboxMessage.Kind = kind == .emailCode ? .mail : .text
-        return try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: request.now - .minutes(2), db).isEmpty
+        try OutboxMessage.Kind(kind).map { try ledger.isGatewayDown($0) } ?? false
     }
 
     /// Codes asked for are counted per name with contact, and per network, whether or not they are sent. A stranger who types other
@@ -100,11 +99,13 @@ extension ResetTurn {
         let code = OneTimeCode.digits(digits, random: instance.world.random(OneTimeCode.randomBytes(for: digits))) ?? Secret("")
         let message = CodeMessage(
             channel: channel, code: code, notAfter: request.now + ResetMachine.codeLife(kind), purpose: .reset)
-        let letter = instance.letters.code(message, person: dossier.record, now: request.now)
-        _ = try instance.keys.seal(JSONText.bytes(letter), aad: "nobody")
-        for key in ["person", "to", "from", "all"] {
-            _ = try instance.budgets.spend(self.key("decoy-\(key)"), Budgets.sendsPerPerson, now: request.now, db)
+        _ = try isGatewayDown(kind)
+        for index in ledger.sendBudgets(channel, dossier.person.id).indices {
+            _ = try instance.budgets.spend(key("decoy-\(index)"), Budgets.sendsPerPerson, now: request.now, db)
         }
+        let letter = instance.letters.code(message, person: dossier.record, now: request.now)
+        try instance.outbox.insertDecoy(
+            letter, id: instance.world.newToken(bytes: 16), notAfter: message.notAfter, now: request.now, db)
         try note("code not sent", success: false, reason: "contact not on the account", details: ["capability": kind.rawValue])
     }
 
@@ -128,6 +129,7 @@ extension ResetTurn {
         guard let current = state.challenge else { return nil }
         let (challenge, refusal) = try challenger.begin(current.use, purpose: .reset, continuing: current)
         if let refusal { return refusal }
+        try note("code sent", details: ["capability": current.use.capability.rawValue])
         step(.challenged(challenge, typed: nil, region: nil, until: challenge.code?.until))
         return nil
     }

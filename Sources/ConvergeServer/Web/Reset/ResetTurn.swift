@@ -96,6 +96,7 @@ struct ResetTurn {
         guard case .chooseUse(let uses) = page, uses.contains(use) else { return nil }
         let (challenge, refusal) = try challenger.begin(use, purpose: .reset, continuing: nil)
         if let refusal { return refusal }
+        if challenger.sends(use) { try note("code sent", details: ["capability": use.capability.rawValue]) }
         step(.chooseUse(challenge, until: challenge.code?.until))
         return nil
     }

@@ -53,7 +53,7 @@ struct ResetView {
         return ResetChoosePage(
             form: form("gate"), gate: state.passed.count + 1, gates: dossier.policy.resetGates,
             choices: shown.enumerated().map { index, use in
-                Radio(value: use.formValue, title: .use(use.capability.rawValue), hint: masked(use)?.words, isChosen: index == 0)
+                Radio(value: use.formValue, title: .use(use.capability.rawValue), hint: masked(use)?.label, isChosen: index == 0)
             },
             errors: errors(nil), cannot: .post(form("cannot")))
     }
@@ -75,15 +75,7 @@ struct ResetView {
                 .phone(PhoneInput(countries: Self.countries, region: state.typedRegion ?? own, number: typed))
             }
         return ResetContactPage(
-            contact: contact, form: form("contact"), errors: errors(refusalField(kind)), another: .post(form("back")))
-    }
-
-    /// A refusal of budgets or of the world is about no field.
-    private func refusalField(_ kind: Capability) -> String? {
-        switch refusal?.code {
-        case .sendBudget, .gatewayDown, .resetBlocked: nil
-        default: kind == .emailCode ? "email" : "number"
-        }
+            contact: contact, form: form("contact"), errors: errors(kind == .emailCode ? "email" : "number"), another: .post(form("back")))
     }
 
     private static let countries = Countries.all.map {

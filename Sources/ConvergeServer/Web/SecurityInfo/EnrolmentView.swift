@@ -74,7 +74,9 @@ struct EnrolmentView {
         page.notice = notice
         page.crumb = crumb
         if canSendAgain { page.sendAgain = form("again") }
-        if state.confirms == nil {
+        if state.triesLeft == 0 {
+            page.ways.append(.beginAgain(.post(form("change"))))
+        } else if state.confirms == nil {
             page.ways.append(Way(Message(isText ? "part.way.change-number" : "part.way.change-address"), .post(form("change"))))
         }
         page.ways += ways

@@ -23,7 +23,7 @@ enum ProofConversation: Conversation {
             }
             return try await instance.database.read { db in
                 guard let turn = try ProofTurn(flow, signedIn, instance, db) else { return gone }
-                return .page(ProofView(turn: turn).page)
+                return .page(ProofView(turn: turn, returnTo: flow.returnTo).page)
             }
         }
     }
@@ -48,7 +48,9 @@ enum ProofConversation: Conversation {
                         instance.liveSession(signedIn, db), turn.dossier, proven: use, request, db)
                     return reply
                 }
-                if let refusal = outcome.refusal { return .page(ProofView(turn: turn, refusal: refusal).page, status: 422) }
+                if let refusal = outcome.refusal {
+                    return .page(ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422)
+                }
                 return .redirect("/flows/\(flow.id)")
             }
         }
@@ -67,7 +69,8 @@ struct ProofTurn {
     var state: ProofFlowState
 
     init?(_ id: FlowID, _ state: ProofFlowState, _ signedIn: SignedInRequest, _ instance: Instance, _ db: any Connection) throws {
-        guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, signedIn.request, db) else { return nil }
+        guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, signedIn.request, answering: state.challenge, db)
+        else { return nil }
         self.instance = instance
         request = signedIn.request
         ledger = Ledger(instance, db, request: signedIn.request, correlation: id.text)

@@ -3,6 +3,8 @@ import ConvergeCore
 /// The pages of a fresh proof.
 struct ProofView {
     let turn: ProofTurn
+    /// Where the proof leads.
+    let returnTo: String
     var refusal: Refusal?
 
     private var base: String { "/flows/\(turn.flowID)" }
@@ -35,7 +37,8 @@ struct ProofView {
         page.othersOpen = refusal?.code == .codeTooMany
         page.who = who
         page.crumb = crumb
-        if state.code?.canSendAgain == true { page.sendAgain = form("send") }
+        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/prove", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
         if turn.state.sentAgain { page.notice = .saved(Message("saved.sent-again")) }
         return page
     }

@@ -4,7 +4,7 @@ import ConvergeCore
 enum SavedNotice: Sendable, Hashable {
     case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind)
     case defaultChanged(Capability)
-    case codes, password, forgotten
+    case codes, password, forgotten, sessionEnded
 
     /// As the query of an address carries it.
     var query: String {
@@ -17,11 +17,12 @@ enum SavedNotice: Sendable, Hashable {
         case .codes: "codes"
         case .password: "password"
         case .forgotten: "forgotten"
+        case .sessionEnded: "session-ended"
         }
     }
 
     init?(query: String) {
-        let parts = query.split(separator: ".", maxSplits: 1).map(String.init)
+        let parts = query.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
         switch (parts.first, kind) {
         case ("added", let kind?): self = .added(kind)
@@ -34,6 +35,7 @@ enum SavedNotice: Sendable, Hashable {
         case ("codes", nil): self = .codes
         case ("password", nil): self = .password
         case ("forgotten", nil): self = .forgotten
+        case ("session-ended", nil): self = .sessionEnded
         default: return nil
         }
     }
@@ -48,6 +50,7 @@ enum SavedNotice: Sendable, Hashable {
         case .codes: .codesKept
         case .password: .passwordChanged
         case .forgotten: .saved(Message("saved.forgotten"))
+        case .sessionEnded: .saved(Message("saved.session-ended"))
         }
     }
 

@@ -37,30 +37,28 @@ enum SignInConversation: Conversation {
     /// Begins the part after a right first factor.
     static func begin(
         _ person: PersonID, _ factor: FirstFactor, pass: CredentialUse? = nil, passEnds: Moment?, _ request: AnonymousRequest,
-        _ instance: Instance
-    ) async throws -> Reply {
-        try await instance.database.write { db in
-            guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
-            let id: FlowID = instance.world.newID()
-            var core = SignInState(person: person, firstFactor: factor, epoch: dossier.person.sessionEpoch)
-            core.passEnds = passEnds
-            // A pass is a proof too: it opens security info, where a lost phone is replaced.
-            if let pass { core.proofs.append(Proof(use: pass, at: request.now)) }
-            let ledger = Ledger(instance, db, request: request, correlation: id.text)
-            var turn = SignInTurn(
-                instance: instance, request: request, ledger: ledger, flowID: id, dossier: dossier, browser: browser,
-                state: SignInFlowState(core: core))
-            let begun = SignInMachine.begin(core, turn.facts)
-            turn.state.core = begun.state
-            try turn.apply(begun.effects)
-            let end = try turn.settle(returnTo: request.returnTo)
-            try instance.flows.insert(
-                id, kind: .signIn, state: turn.state, person: person, epoch: dossier.person.sessionEpoch,
-                browserHash: request.browserHash, returnTo: request.returnTo, policyVersion: dossier.policy.version, now: request.now,
-                life: life, db)
-            if end != nil { try instance.flows.close(id, now: request.now, db) }
-            return end ?? .redirect("/flows/\(id)")
-        }
+        _ instance: Instance, _ db: any Connection
+    ) throws -> Reply {
+        guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
+        let id: FlowID = instance.world.newID()
+        var core = SignInState(person: person, firstFactor: factor, epoch: dossier.person.sessionEpoch)
+        core.passEnds = passEnds
+        // A pass is a proof too: it opens security info, where a lost phone is replaced.
+        if let pass { core.proofs.append(Proof(use: pass, at: request.now)) }
+        let ledger = Ledger(instance, db, request: request, correlation: id.text)
+        var turn = SignInTurn(
+            instance: instance, request: request, ledger: ledger, flowID: id, dossier: dossier, browser: browser,
+            state: SignInFlowState(core: core))
+        let begun = SignInMachine.begin(core, turn.facts)
+        turn.state.core = begun.state
+        try turn.apply(begun.effects)
+        let end = try turn.settle(returnTo: request.returnTo)
+        try instance.flows.insert(
+            id, kind: .signIn, state: turn.state, person: person, epoch: dossier.person.sessionEpoch,
+            browserHash: request.browserHash, returnTo: request.returnTo, policyVersion: dossier.policy.version, now: request.now,
+            life: life, db)
+        if end != nil { try instance.flows.close(id, now: request.now, db) }
+        return end ?? .redirect("/flows/\(id)")
     }
 
     // MARK: showing

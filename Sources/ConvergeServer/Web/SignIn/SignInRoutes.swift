@@ -42,8 +42,11 @@ enum SignInRoutes {
         Form(action, hidden: ["return": request.returnTo])
     }
 
-    private static func link(_ path: String, _ request: AnonymousRequest) -> String {
-        request.returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(request.returnTo)
+    private static func link(_ path: String, _ request: AnonymousRequest) -> String { link(path, request.returnTo) }
+
+    /// An address that leads on to another one afterwards.
+    static func link(_ path: String, _ returnTo: String) -> String {
+        returnTo == "/" ? path : path + "?return=" + PercentEncoding.encode(returnTo)
     }
 
     // MARK: the first factor
@@ -63,21 +66,26 @@ enum SignInRoutes {
         case .refused(let refusal):
             return .page(page(request, name: name, errors: [FieldError("password", refusal)]), status: 422)
         case .right(let record, _):
-            return try await SignInConversation.begin(record.id, .password, passEnds: nil, request, instance)
+            return try await instance.database.write { db in
+                try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
+            }
         }
     }
 
     private static func signInWithPass(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let name = request.form["name"].trimmingSpaces(), typed = request.form["pass"]
-        let outcome = try await instance.database.write { db in try takePass(name, typed, request, instance, db) }
-        switch outcome {
-        case .success(let pass):
-            return try await SignInConversation.begin(
-                pass.person, .accessPass, pass: pass.use, passEnds: pass.endsAt, request, instance)
-        case .failure(let refusal):
-            let page = AccessPassPage(
-                form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)], signIn: link("/sign-in", request))
-            return .page(page, status: 422)
+        // One transaction: a pass is never spent without the sign-in that it begins.
+        return try await instance.database.write { db in
+            switch try takePass(name, typed, request, instance, db) {
+            case .success(let pass):
+                return try SignInConversation.begin(
+                    pass.person, .accessPass, pass: pass.use, passEnds: pass.endsAt, request, instance, db)
+            case .failure(let refusal):
+                let page = AccessPassPage(
+                    form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)],
+                    signIn: link("/sign-in", request))
+                return .page(page, status: 422)
+            }
         }
     }
 
@@ -87,30 +95,31 @@ enum SignInRoutes {
         let endsAt: Moment?
     }
 
-    /// Spends one use of a pass. Unknown names, spent and expired passes are answered alike.
+    /// Spends one use of a pass. Unknown names, spent and expired passes are answered alike, and by the same statements.
+    ///
+    /// Guesses from browsers that have signed in as the person before are counted apart, so that a stranger keeps no owner out.
     private static func takePass(
         _ name: String, _ typed: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> Result<TakenPass, Refusal> {
         let key = SignInName(name)?.normalised ?? "", now = request.now
         let record = try instance.people.find(nameKey: key, db)
-        let subject = record?.id.text ?? instance.keyed(key, "name")
-        if let until = try instance.budgets.spend("pass:" + subject, Budgets.passGuesses, now: now, db) {
+        let subject = record?.id.text ?? instance.keyed(key, "name"), person = record?.person ?? Person(id: PersonID("nobody"))
+        let isKnown = try instance.browser(request, person, db).isKnown, budget = "pass:\(isKnown ? "known" : "other"):\(subject)"
+        if let until = try instance.budgets.spend(budget, Budgets.passGuesses, now: now, db) {
             return .failure(Refusal(.codeTooMany, until: until))
         }
         let ledger = Ledger(instance, db, request: request)
         let context = instance.methodContext(accountName: name, now: now)
         let hash = TemporaryAccessPass.hash(typed, context)
-        let passes =
-            try record.map { try instance.credentials.all(of: $0.id, db) }?.filter { $0.credential.method == .temporaryAccessPass } ?? []
-        guard let record, record.person.state != .disabled,
-            let pass = try passes.first(where: { try instance.credentials.win(.pass($0.id, hash: hash), at: now, db) })
-        else {
+        let pass = try instance.credentials.all(of: person.id, db).first { $0.credential.method == .temporaryAccessPass }
+        let won = try instance.credentials.win(.pass(pass?.id ?? CredentialID("none"), hash: hash), at: now, db)
+        guard let record, record.person.state != .disabled, let pass, won else {
             try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
             return .failure(Refusal(.passWrong))
         }
         // The owner proved another way: closed credentials may be tried again.
         let ceilings = try instance.credentials.all(of: record.id, db).map { Budgets.ceiling($0.id) }
-        try instance.budgets.clear(["pass:" + subject] + ceilings, db)
+        try instance.budgets.clear([budget] + ceilings, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
         return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }

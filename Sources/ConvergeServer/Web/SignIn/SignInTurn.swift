@@ -26,7 +26,7 @@ struct SignInTurn {
     /// Loads a turn. Nil: the flow's state is not known to this release, or the person is gone.
     init?(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection) throws {
         guard let state = try instance.flows.state(SignInFlowState.self, of: flow),
-            let (dossier, browser) = try instance.dossier(state.core.person, request, db)
+            let (dossier, browser) = try instance.dossier(state.core.person, request, answering: state.core.challenge, db)
         else { return nil }
         self.init(
             instance: instance, request: request, ledger: Ledger(instance, db, request: request, correlation: flow.id.text),
@@ -37,7 +37,7 @@ struct SignInTurn {
 
     var facts: SignInFacts {
         let facts = RequestFacts(
-            inTrustedNetwork: request.inTrustedNetwork, rememberedBrowser: browser.rememberedUntil != nil)
+            inTrustedNetwork: request.isFromNetwork(of: dossier.document), rememberedBrowser: browser.rememberedUntil != nil)
         return dossier.signInFacts(facts, instance)
     }
 
@@ -110,6 +110,7 @@ struct SignInTurn {
             switch effect {
             case .startGrace: try people.startGrace(id, at: request.now, ledger.db)
             case .countSkip: try people.countSkip(id, ledger.db)
+            case .snoozeCampaign: try people.snoozeCampaign(id, at: request.now, ledger.db)
             case .recordReview: try people.recordReview(id, at: request.now, ledger.db)
             case .audit(let activity, let success, let detail):
                 try ledger.note(activity, dossier.record, success: success, reason: success ? nil : detail)
@@ -226,7 +227,9 @@ struct SignInTurn {
     }
 
     mutating func reload() throws {
-        guard let (dossier, _) = try instance.dossier(state.core.person, request, ledger.db) else { throw Overtaken() }
+        guard let (dossier, _) = try instance.dossier(state.core.person, request, answering: state.core.challenge, ledger.db) else {
+            throw Overtaken()
+        }
         self.dossier = dossier
     }
 

@@ -17,7 +17,7 @@ struct SignInView {
         if view == "stuck", !SignInTurn.offered(page, turn.facts).isEmpty { return .page(stuck, status: status) }
         switch page {
         case .challenge(let uses, let first, let postpone):
-            return try .page(challenge(uses, first, postpone, lead: nil), status: status)
+            return try .page(challenge(inOrder(uses), first, postpone, lead: nil), status: status)
         case .bridge(let uses, let postpone), .directoryProof(let uses, let postpone):
             return try .page(bridge(uses, postpone), status: status)
         case .unreachable:
@@ -45,6 +45,8 @@ struct SignInView {
         case .review:
             if let confirmation = try confirmation { return .page(confirmation, status: status) }
             return .page(try review)
+        case .campaign(let item, let name, let postpone):
+            return .page(campaign(item, name, postpone))
         case .done:
             return .redirect(returnTo)
         }
@@ -96,7 +98,8 @@ struct SignInView {
         page.who = who
         page.notNow = notNow(postpone)
         page.notNowUntil = until(postpone)
-        if state.code?.canSendAgain == true { page.sendAgain = form("send") }
+        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
         let days = dossier.policy.rememberBrowserDays
         let isMFA = if case .challenge = turn.decision.page { true } else { false }
         if days > 0, isMFA, !dossier.person.isAdministrator { page.rememberDays = days }
@@ -126,31 +129,16 @@ struct SignInView {
 
     private var summaryErrors: [FieldError] { refusal.map { [FieldError(nil, $0)] } ?? [] }
 
-    /// What a use is called before it is proven: last digits, first letters.
-    private func masked(_ use: CredentialUse) -> CodeSent? {
-        guard let record = dossier.credential(use.credential), !record.hint.isEmpty else { return nil }
-        return use.capability == .emailCode ? .maskedAddress(record.hint) : .numberEnding(record.hint)
-    }
+    private var ways: UseChoices { UseChoices(dossier: dossier, form: form("use"), stuck: "\(base)?view=stuck") }
 
-    private func choices(_ uses: [CredentialUse]) -> Choices {
-        var seen: Set<Capability> = []
-        var items = uses.compactMap { use -> Choice? in
-            // Several apps are one choice: any of their codes will do.
-            guard ResetMachine.isSent(use.capability) || seen.insert(use.capability).inserted else { return nil }
-            let traits = dossier.standing.credential(use.credential)?.traits
-            return Choice(
-                .use(use.capability.rawValue), hint: hint(use), icon: use.capability == .text ? "text" : traits?.icon ?? "help",
-                .button(name: "use", value: use.formValue))
-        }
-        items.append(OtherWaysPage.none("\(base)?view=stuck"))
-        return Choices(items, form: form("use"))
-    }
+    private func masked(_ use: CredentialUse) -> CodeSent? { ways.masked(use) }
 
-    private func hint(_ use: CredentialUse) -> Message? {
-        if let left = dossier.standing.credential(use.credential)?.remaining, use.capability == .recoveryCode {
-            return Message("hint.codes-left", ["count": .number(left)])
-        }
-        return masked(use)?.words
+    private func choices(_ uses: [CredentialUse]) -> Choices { ways.list(uses) }
+
+    /// What counts in the order of defaults, recovery codes and passes behind it.
+    private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
+        let first = DefaultMethod.ordered(uses, credentials: dossier.standing.credentials)
+        return first + uses.filter { !first.contains($0) }
     }
 
     private func notNow(_ postpone: Postponement) -> Form? { postpone == .none ? nil : form("postpone") }
@@ -209,13 +197,27 @@ struct SignInView {
                 isConfirmation: item.confirms != nil)
         }
         var page = MoreInformationPage(who: who, items: items, reasons: reasons(plan), start: form("start"))
-        switch postpone {
-        case .none: page.postponement = .none
-        case .notNow(let until): page.postponement = .notNow(form("postpone"), until: until)
-        case .finishLater(let left): page.postponement = .finishLater(form("postpone"), skipsLeft: left)
-        }
+        page.postponement = postponement(postpone)
         page.notice = saved
         return page
+    }
+
+    private func campaign(_ item: PlanItem, _ name: String, _ postpone: Postponement) -> MoreInformationPage {
+        let row = MoreInformationPage.item(
+            item.method.rawValue, icon: MethodRegistry.traits(of: item.method).icon, use: Message("method.hint.\(item.method.rawValue)"))
+        var page = MoreInformationPage(
+            who: who, items: [row], reasons: [MoreInformationPage.becauseOfCampaign(name)], start: form("start"))
+        page.isSuggestion = true
+        page.postponement = postponement(postpone)
+        return page
+    }
+
+    private func postponement(_ postpone: Postponement) -> MoreInformationPage.Postponement {
+        switch postpone {
+        case .none: .none
+        case .notNow(let until): .notNow(form("postpone"), until: until)
+        case .finishLater(let left): .finishLater(form("postpone"), skipsLeft: left)
+        }
     }
 
     private func use(of item: PlanItem) -> Message {
@@ -324,7 +326,7 @@ struct SignInView {
                 rows: try SummaryRows(instance: instance, dossier: dossier).rows { id in
                     .post(form("confirm-start", hidden: ["credential": id.text]))
                 },
-                form: form("review"), change: .post(form("review-change")))
+                form: form("review"), change: .post(form("review-change")), notice: saved)
         }
     }
 }

@@ -30,6 +30,8 @@ struct AuditPage: Page {
         var category: String
         var isSuccess: Bool
         var reason: String?
+        /// What exactly: which method, which step of a reset, what a policy said before.
+        var details: [(name: String, value: String)] = []
         /// Short reference and where it leads.
         var flow: (label: String, href: String)?
     }
@@ -73,6 +75,7 @@ struct AuditPage: Page {
             "activity": row.activity, "iso": say.dates.iso(row.at), "when": say.dates.say(row.at, .precise, in: say.messages),
             "who": row.person, "actor": row.actor, "category": row.category,
             "badge": (row.isSuccess ? Badge.success : Badge.failure).slots(say), "reason": row.reason,
+            "details": row.details.isEmpty ? nil : row.details.map { "\($0.name): \($0.value)" }.joined(separator: " · "),
             "flow": row.flow.map { ["label": $0.label, "href": $0.href] as Slots },
         ]
     }

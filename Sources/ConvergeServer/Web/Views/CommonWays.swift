@@ -11,6 +11,8 @@ extension Way {
     static func isWrong(_ target: Target) -> Way { Way(Message("part.way.is-wrong"), target) }
     static func cannotUseAny(_ href: String) -> Way { Way(Message("others.none"), .link(href)) }
     static func anotherWay(_ target: Target) -> Way { Way(Message("others.another"), target) }
+    /// From the beginning, where nothing more can be tried here.
+    static func beginAgain(_ target: Target) -> Way { Way(Message("expired.again"), target) }
     static func cancel(_ href: String) -> Way { Way(Message("part.cancel"), .link(href)) }
 }
 

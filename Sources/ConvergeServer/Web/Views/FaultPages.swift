@@ -3,10 +3,19 @@ import ConvergeCore
 /// Something broke on our side; the number finds it in the log.
 struct FaultPage: Page {
     static let template = "fault/fault"
+
+    /// What is said about it.
+    enum Kind: Sendable {
+        case other
+        /// There is no room to write anything down.
+        case full
+    }
+
+    var kind = Kind.other
     var requestID: String
     var again = "/"
 
-    var frame: Frame { Frame(heading: Message("fault.heading"), lead: Message("fault.lead")) }
+    var frame: Frame { Frame(heading: Message("fault.heading"), lead: Message(kind == .full ? "fault.full" : "fault.lead")) }
 
     func body(_ say: Speaker) -> Slots {
         [

@@ -28,12 +28,13 @@ struct Mail: Sendable {
             closing: notMe == nil ? [event.closing, Message("mail.gone.closing")] : [event.closing], notMe: notMe)
     }
 
-    /// To all other administrators: one of them reset a password.
-    static func administratorReset(name: String, administrator: String, at: Moment, place: String?) -> Mail {
+    /// To all other administrators: what happened to one of them.
+    static func administrator(
+        _ notice: AdministratorNotice, name: String, administrator: String, at: Moment, place: String?
+    ) -> Mail {
         Mail(
-            subject: Message("mail.administrator.subject"), name: name,
-            paragraphs: [Message("mail.administrator.lead", ["person": .text(administrator)])],
-            facts: facts(Message("event.password-reset"), at, place), closing: [Message("mail.administrator.closing")])
+            subject: notice.subject, name: name, paragraphs: [notice.lead(administrator)], facts: facts(notice.event, at, place),
+            closing: [Message("mail.administrator.closing")])
     }
 
     private static func facts(_ event: Message, _ at: Moment, _ place: String?) -> [Fact] {
@@ -56,13 +57,14 @@ extension Renderer {
     func mail(_ mail: Mail, language: String, now: Moment) -> RenderedMail {
         let say = speaker(language: language, now: now)
         let slots: Slots = [
-            "t": say.messages.words, "lang": say.messages.language, "dir": say.messages.direction, "organisation": organisation.name,
+            "lang": say.messages.language, "dir": say.messages.direction, "organisation": organisation.name,
             "subject": say(mail.subject), "greeting": say(Message("mail.greeting", ["name": .text(mail.name)])),
             "paragraphs": mail.paragraphs.map { say($0) }, "mailCode": mail.code, "hasFacts": !mail.facts.isEmpty,
             "facts": mail.facts.map { $0.slots(say) }, "closing": mail.closing.map { say($0) }, "notMe": mail.notMe,
         ]
         return RenderedMail(
-            subject: say(mail.subject), text: fill("mail/message.text", slots), html: fill("mail/message.html", slots))
+            subject: say(mail.subject), text: fill("mail/message.text", slots, in: language),
+            html: fill("mail/message.html", slots, in: language))
     }
 
     /// A text with a code. Its last line binds the code to the address of this server, so that browsers fill it in there and

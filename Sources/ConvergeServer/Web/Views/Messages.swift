@@ -14,14 +14,8 @@ struct Messages: Sendable {
     /// BCP 47 tag of the language.
     let language: String
     private let patterns: [String: MessagePattern]
-    /// Sentences without gaps (but for those that are always filled the same), as a tree for templates: `{{t.sign-in.heading}}`.
-    private let tree: Tree
-
-    /// A node of the tree that templates read.
-    private final class Tree: Sendable {
-        let values: [String: any Sendable]
-        init(_ values: [String: any Sendable]) { self.values = values }
-    }
+    /// Sentences without gaps (but for those that are always filled the same), for templates: `{{t.sign-in.heading}}`.
+    private let whole: [String: String]
 
     /// Reads a catalogue.
     ///
@@ -51,25 +45,13 @@ struct Messages: Sendable {
         self.language = language
         self.patterns = patterns
         self.always = always
-        tree = Tree(Self.nest(fixed.map { ($0.key.split(separator: ".").map(String.init)[...], $0.value) }))
+        whole = fixed
     }
 
     private let always: [String: String]
 
-    private static func nest(_ entries: [(path: ArraySlice<String>, text: String)]) -> [String: any Sendable] {
-        var result: [String: any Sendable] = [:]
-        for (name, group) in Dictionary(grouping: entries, by: { $0.path.first ?? "" }) {
-            if group.count == 1, let only = group.first, only.path.count == 1 {
-                result[name] = only.text
-            } else {
-                result[name] = nest(group.map { ($0.path.dropFirst(), $0.text) })
-            }
-        }
-        return result
-    }
-
-    /// What templates see as `t`.
-    var words: [String: Any] { tree.values }
+    /// A sentence that templates may use as it stands.
+    func fixed(_ id: String) -> String? { whole[id] }
 
     /// "rtl" for languages written from right to left.
     var direction: String { ["ar", "fa", "he", "ur"].contains(String(language.prefix(2))) ? "rtl" : "ltr" }

@@ -102,13 +102,18 @@ struct FieldError: Sendable {
         self.message = message
     }
 
-    /// The sentences of a refusal.
+    /// The sentences of a refusal. One that is about the world, and not about what was typed, stands in the summary alone.
     init(_ field: String?, _ refusal: Refusal) {
         var arguments: [String: MessageArgument] = [:]
         if let count = refusal.count { arguments["count"] = .number(count) }
         if let until = refusal.until { arguments["until"] = .date(until, .until) }
+        let isAboutField =
+            switch refusal.code {
+            case .sendBudget, .sendTooMany, .gatewayDown, .resetBlocked: false
+            default: true
+            }
         self.init(
-            field, heading: Message("problem.\(refusal.code.rawValue)"),
+            isAboutField ? field : nil, heading: Message("problem.\(refusal.code.rawValue)"),
             message: .refusal(refusal.code.rawValue, arguments))
     }
 

@@ -31,6 +31,8 @@ struct ProfilePage: Page {
     /// Asks all of them again.
     var forget: Target?
     var signOutEverywhere: Target?
+    /// The browsers that are signed in, this one first.
+    var sessions: [MethodRow] = []
     var notice: Notice?
 
     var frame: Frame { Frame(layout: .portal(.profile), heading: Message("profile.heading"), notice: notice) }
@@ -53,8 +55,32 @@ struct ProfilePage: Page {
                     "way": remembered > 0 ? Way(Message("profile.forget"), target).slots(say) : nil,
                 ] as Slots
             },
+            "signedIn": !sessions.isEmpty, "sessions": sessions.map { $0.slots(say, level: 3) },
             "everywhere": signOutEverywhere.map { Way(Message("security.everywhere.submit"), $0).slots(say) },
         ]
+    }
+}
+
+extension ProfilePage {
+    /// One browser that is signed in.
+    ///
+    /// - Parameters:
+    ///   - browser: what it calls itself in words, empty where that is unknown.
+    ///   - end: signs it out; nil for the browser at hand.
+    static func session(browser: String, network: String, since: Moment, seen: Moment, end: Target?) -> MethodRow {
+        var row = MethodRow(
+            icon: "laptop",
+            title: browser.isEmpty ? Message("profile.session.unknown") : Message("profile.session.browser", ["browser": .text(browser)]))
+        row.meta = [
+            Message("profile.session.since", ["when": .date(since, .onDayAndTime), "network": .ltr(network)]),
+            Message("profile.session.seen", ["when": .date(seen, .onDayAndTime)]),
+        ]
+        if let end {
+            row.actions = [.init(label: Message("profile.session.end"), target: end, isDanger: true)]
+        } else {
+            row.badges = [.thisBrowser]
+        }
+        return row
     }
 }
 

@@ -1,57 +1,72 @@
 import ConvergeCore
 import Foundation
-import Mustache
 
 /// Turns pages, mails and texts into what is sent. Templates, sentences and static files are read once, at start.
 struct Renderer: Sendable {
     /// Something that a release must not lack.
     enum Defect: Error {
-        case template(String, any Error)
+        case template(String, Template.Malformed)
         case noTemplates(String)
     }
 
     let organisation: Organisation
     let assets: StaticAssets
-    private let library: MustacheLibrary
-    private let catalogues: [String: Messages]
-    private let fallback: Messages
+    private let languages: [String: Language]
+    private let fallback: Language
+
+    /// Sentences, and the templates with those among them that need no filling.
+    private struct Language: Sendable {
+        let messages: Messages
+        let templates: TemplateSet
+    }
 
     /// Reads `templates`, `messages` and `static` in the folder of resources.
     init(resources: String, organisation: Organisation) throws {
         self.organisation = organisation
         assets = try StaticAssets(folder: "\(resources)/static", accent: organisation.accent)
-        library = try Self.templates(in: "\(resources)/templates")
-        var catalogues: [String: Messages] = [:]
+        let sources = try Self.sources(in: "\(resources)/templates")
+        var languages: [String: Language] = [:]
         for file in try FileManager.default.contentsOfDirectory(atPath: "\(resources)/messages") where file.hasSuffix(".json") {
             let language = String(file.dropLast(5))
             let json = try Data(contentsOf: URL(fileURLWithPath: "\(resources)/messages/\(file)"))
-            catalogues[language] = try Messages(language: language, json: json, always: ["organisation": organisation.name])
+            let messages = try Messages(language: language, json: json, always: ["organisation": organisation.name])
+            languages[language] = Language(messages: messages, templates: try Self.templates(sources, messages))
         }
-        guard let english = catalogues["en"] else { throw Defect.noTemplates("messages/en.json") }
-        self.catalogues = catalogues
+        guard let english = languages["en"] else { throw Defect.noTemplates("messages/en.json") }
+        self.languages = languages
         fallback = english
     }
 
-    private static func templates(in folder: String) throws -> MustacheLibrary {
+    private static func sources(in folder: String) throws -> [String: String] {
         guard let files = FileManager.default.enumerator(atPath: folder) else { throw Defect.noTemplates(folder) }
-        var templates: [String: MustacheTemplate] = [:]
+        var sources: [String: String] = [:]
         while let file = files.nextObject() as? String {
             guard file.hasSuffix(".mustache") else { continue }
+            sources[String(file.dropLast(9))] = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
+        }
+        if sources.isEmpty { throw Defect.noTemplates(folder) }
+        return sources
+    }
+
+    /// Sentences that need no filling stand in the templates as `{{t.part.continue}}` and are put in once.
+    private static func templates(_ sources: [String: String], _ messages: Messages) throws -> TemplateSet {
+        var templates: [String: Template] = [:]
+        for (name, source) in sources {
             do {
-                let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
-                templates[String(file.dropLast(9))] = try MustacheTemplate(string: text)
-            } catch {
-                throw Defect.template(file, error)
+                templates[name] = try Template(source) { $0.hasPrefix("t.") ? messages.fixed(String($0.dropFirst(2))) : nil }
+            } catch let error as Template.Malformed {
+                throw Defect.template(name, error)
             }
         }
-        if templates.isEmpty { throw Defect.noTemplates(folder) }
-        return MustacheLibrary(templates: templates)
+        return try TemplateSet(templates)
+    }
+
+    private func language(_ tag: String) -> Language {
+        languages[tag] ?? languages[String(tag.prefix { $0 != "-" && $0 != "_" })] ?? fallback
     }
 
     /// The catalogue of a language (`de-AT`, or else `de`), English where there is none.
-    func messages(_ language: String) -> Messages {
-        catalogues[language] ?? catalogues[String(language.prefix { $0 != "-" && $0 != "_" })] ?? fallback
-    }
+    func messages(_ tag: String) -> Messages { language(tag).messages }
 
     /// Says messages to somebody now.
     func speaker(language: String, now: Moment) -> Speaker {
@@ -64,31 +79,31 @@ struct Renderer: Sendable {
         let say = speaker(language: visit.language, now: visit.now)
         let frame = page.frame
         let common = common(say, visit)
-        let content = fill(type(of: page).template, common.merging(page.body(say)))
+        let content = fill(type(of: page).template, common.merging(page.body(say)), in: visit.language)
         var slots = common.merging(self.slots(of: frame, say))
         slots["content"] = content
         switch frame.layout {
         case .card, .wideCard:
             slots["wide"] = frame.layout == .wideCard
-            return fill("layout/card", slots)
+            return fill("layout/card", slots, in: visit.language)
         case .portal(let tab):
             slots["nav"] = visit.person.map { navigation($0, say, portal: tab) }
-            return fill("layout/site", slots)
+            return fill("layout/site", slots, in: visit.language)
         case .administration(let tab):
             slots["administration"] = true
             slots["nav"] = visit.person.map { navigation($0, say, administration: tab) }
-            return fill("layout/site", slots)
+            return fill("layout/site", slots, in: visit.language)
         }
     }
 
     /// Fills a template that must exist; tests render every one.
-    func fill(_ template: String, _ slots: Slots) -> String {
-        library.render(slots.values, withTemplate: template) ?? "⟦\(template)⟧"
+    func fill(_ template: String, _ slots: Slots, in tag: String) -> String {
+        language(tag).templates.render(template, slots) ?? "⟦\(template)⟧"
     }
 
     private func common(_ say: Speaker, _ visit: Visit) -> Slots {
         [
-            "t": say.messages.words, "lang": say.messages.language, "dir": say.messages.direction,
+            "lang": say.messages.language, "dir": say.messages.direction,
             "organisation": organisation.name, "csrf": visit.csrf, "icons": assets.path("icons.svg"),
             "stylesheet": assets.path("converge.css"), "mark": assets.path("mark.svg"),
             "accentStylesheet": assets.files["accent.css"].map { _ in assets.path("accent.css") },

@@ -21,8 +21,18 @@ struct MoreInformationPage: Page {
     var start: Form
     var postponement = Postponement.none
     var notice: Notice?
+    /// A campaign suggests it; nothing is missing.
+    var isSuggestion = false
 
     var frame: Frame {
+        isSuggestion
+            ? Frame(
+                heading: Message("campaign.heading"), title: Message("campaign.title"), lead: Message("campaign.lead"), who: who,
+                notice: notice)
+            : required
+    }
+
+    private var required: Frame {
         Frame(
             heading: Message("more.heading", ["count": .number(items.count)]), title: Message("more.title"),
             lead: Message("more.lead"), who: who, notice: notice)
@@ -56,6 +66,9 @@ struct MoreInformationPage: Page {
     static func becauseOfReset(policy: String, gates: Int, have: Int) -> Reason {
         Reason(.policy, Message("more.why.reset", ["policy": .text(policy), "gates": .number(gates), "have": .number(have)]))
     }
+
+    /// "The campaign “An app for everybody” suggests it …"
+    static func becauseOfCampaign(_ name: String) -> Reason { Reason(.policy, Message("campaign.why", ["policy": .text(name)])) }
 
     /// "One thing serves both, so two are enough."
     static func enough(_ count: Int) -> Reason { Reason(.fact, Message("more.why.enough", ["count": .number(count)])) }
@@ -329,6 +342,8 @@ struct ReviewPage: Page {
     var form: Form
     /// Changes security info instead.
     var change: Target
+    /// What was confirmed a moment ago.
+    var notice: Notice?
 
     var frame: Frame {
         let lead =
@@ -337,7 +352,7 @@ struct ReviewPage: Page {
             } else {
                 Message("review.lead")
             }
-        return Frame(heading: Message("review.heading"), title: Message("review.title"), lead: lead, who: who)
+        return Frame(heading: Message("review.heading"), title: Message("review.title"), lead: lead, who: who, notice: notice)
     }
 
     func body(_ say: Speaker) -> Slots {

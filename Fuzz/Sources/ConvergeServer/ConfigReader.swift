@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/App/ConfigReader.swift

@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Web/CookieText.swift

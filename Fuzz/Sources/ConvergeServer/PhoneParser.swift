@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Directory/PhoneParser.swift

@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Passwords/Strength.swift

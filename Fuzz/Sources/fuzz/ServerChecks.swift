@@ -1,0 +1,1 @@
+../../../Tests/ConvergeServerTests/Fuzz/ServerChecks.swift

@@ -1,0 +1,1 @@
+../../ConvergeCoreTests/Fuzz/FuzzRun.swift

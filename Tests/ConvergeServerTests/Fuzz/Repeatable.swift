@@ -1,0 +1,1 @@
+../../ConvergeCoreTests/Support/Repeatable.swift
