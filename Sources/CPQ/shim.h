@@ -14,6 +14,19 @@ static inline const char *converge_pq_primary(const PGresult *result) {
     return PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 }
 
+static inline const char *converge_pq_table(const PGresult *result) {
+    return PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+}
+
+static inline const char *converge_pq_detail(const PGresult *result) {
+    return PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+}
+
+/// Which function of the server refused.
+static inline const char *converge_pq_function(const PGresult *result) {
+    return PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+}
+
 static void converge_pq_quiet(void *arg, const char *message) {
     (void)arg;
     (void)message;

@@ -19,6 +19,16 @@ public enum StoreError: Error, Hashable, Sendable {
     case fault(String)
 }
 
+extension StoreError {
+    /// The store as it stands cannot write; the next try may.
+    var isPassing: Bool {
+        switch self {
+        case .busy, .full, .unavailable: true
+        default: false
+        }
+    }
+}
+
 extension StoreError: CustomStringConvertible {
     /// For the log and for operators, never for a page.
     public var description: String {
@@ -47,11 +57,23 @@ public protocol Connection {
     /// Runs something when the transaction is committed and flushed; one that is rolled back forgets it. The only effect besides
     /// the connection that a closure may have.
     func afterCommit(_ action: @escaping @Sendable () -> Void)
+
+    /// Tells whoever listens to `Database.notifications` when the transaction is committed, on every node. A hint: it may be lost.
+    func tell(_ channel: String)
+
+    /// Makes this transaction a migration's; called before its first statement.
+    func beginMigration() throws
 }
 
 extension Connection {
     /// A connection that knows of no commit runs it at once.
     public func afterCommit(_ action: @escaping @Sendable () -> Void) { action() }
+
+    /// An engine of one machine has nobody to tell.
+    public func tell(_ channel: String) {}
+
+    /// An engine with one writer has nothing to prepare.
+    public func beginMigration() throws {}
 
     /// The only row, nil when there is none; more than one is a fault.
     public func row(_ sql: SQL) throws -> Row? {
@@ -76,14 +98,14 @@ public protocol Database: Sendable {
     @discardableResult
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
 
-    /// What other nodes tell over this store: words given to `Dialect.notify`, until the task that reads them ends. Nil where there are
-    /// no other nodes to hear of; whoever listens looks by themselves now and then in any case.
-    func notifications(_ channel: String) -> AsyncStream<String>?
+    /// When something was told on a channel, by this node or another, until the task that reads them ends. Nil where nobody tells;
+    /// whoever listens looks by themselves now and then in any case.
+    func notifications(_ channel: String) -> AsyncStream<Void>?
 
     /// Waits for running closures and closes; no call may follow.
     func close() async throws
 }
 
 extension Database {
-    public func notifications(_ channel: String) -> AsyncStream<String>? { nil }
+    public func notifications(_ channel: String) -> AsyncStream<Void>? { nil }
 }

@@ -1,4 +1,4 @@
-import ConvergeCore
+public import ConvergeCore
 import Foundation
 import Synchronization
 
@@ -9,25 +9,30 @@ import Synchronization
 public final class PostgresDatabase: Database {
     /// How the server is reached.
     public struct Settings: Sendable, Hashable {
-        /// A libpq URI or connection string. Of several hosts the one that takes writes is used. It may hold a password: never
-        /// log it.
-        public var conninfo: String
+        /// Of several hosts the one that takes writes is used.
+        public var address: PostgresAddress
+        public var password: Secret?
         /// Sessions at most.
         public var sessions: Int
-        /// How long one statement may take, in seconds.
+        /// How long one statement may take, in seconds; so long is a lost connection sought again, too.
         public var statementSeconds: Int
 
-        public init(conninfo: String, sessions: Int = 8, statementSeconds: Int = 10) {
-            self.conninfo = conninfo
+        public init(address: PostgresAddress, password: Secret? = nil, sessions: Int = 8, statementSeconds: Int = 10) {
+            self.address = address
+            self.password = password
             self.sessions = sessions
             self.statementSeconds = statementSeconds
         }
+
+        fileprivate var parameters: [String: String] { address.completed(password: password, statementSeconds: statementSeconds) }
+        /// The server ends a statement first; this is for one that says nothing at all.
+        fileprivate var deadlineSeconds: Double { Double(statementSeconds) + 5 }
     }
 
     /// How often one transaction is tried at most.
     static let triesMax = 12
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let settings: Settings
 
     public var dialect: Dialect { .postgres }
@@ -35,14 +40,26 @@ public final class PostgresDatabase: Database {
     /// Prepares the pool and opens one session, so that a wrong address is found at the start.
     public init(_ settings: Settings) async throws {
         self.settings = settings
-        let conninfo = Self.completed(settings), deadline = Double(settings.statementSeconds) + 5
-        pool = PostgresPool(size: settings.sessions) { try PostgresSession(conninfo: conninfo, deadlineSeconds: deadline) }
+        pool = PostgresPool(size: settings.sessions) {
+            try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds)
+        }
         do {
-            let version = try await pool.run { $0.serverVersion }
-            guard version >= 150_000 else { throw StoreError.fault("PostgreSQL \(version / 10_000) is too old; Converge needs 15") }
+            try await pool.run(Self.checkServer)
         } catch {
             try? await pool.close()
             throw Self.storeError(error)
+        }
+    }
+
+    /// Refuses what Converge cannot work with.
+    private static func checkServer(_ session: PostgresSession) throws {
+        guard session.serverVersion >= 150_000 else {
+            throw StoreError.fault("PostgreSQL \(session.serverVersion / 10_000) is too old. Converge needs 15 or newer.")
+        }
+        let encoding = try session.execute("SELECT pg_encoding_to_char(encoding) AS n FROM pg_database WHERE datname = current_database()")
+        guard try encoding.rows().first?.text("n") == "UTF8" else {
+            throw StoreError.fault(
+                "The database is not encoded in UTF8. Make one that is: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
         }
     }
 
@@ -72,16 +89,23 @@ public final class PostgresDatabase: Database {
     private func attempt<T: Sendable>(
         _ begin: String, isWrite: Bool, _ body: @escaping @Sendable (any Connection) throws -> T
     ) async throws -> T {
+        let clock = World.system().stopwatch, end = clock() + Int64(settings.statementSeconds) * 1_000_000_000
+        let deadline = settings.deadlineSeconds
         var tries = 0
         while true {
             tries += 1
             do {
-                return try await pool.run { session in try Self.transaction(session, begin, isWrite: isWrite, body) }
+                return try await pool.run { session in
+                    session.deadlineSeconds = deadline
+                    return try Self.transaction(session, begin, isWrite: isWrite, body)
+                }
             } catch let failure as Failure {
-                guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax else { throw Self.storeError(failure.error) }
+                guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax, clock() < end else {
+                    throw Self.storeError(failure.error)
+                }
                 if Self.isConnection(failure.error) { pool.forgetIdle() }
             } catch let error as PostgresError where error.kind == .connection {
-                guard tries < Self.triesMax else { throw Self.storeError(error) }
+                guard tries < Self.triesMax, clock() < end else { throw Self.storeError(error) }
                 pool.forgetIdle()
             } catch {
                 throw Self.storeError(error)
@@ -93,20 +117,23 @@ public final class PostgresDatabase: Database {
     private static func transaction<T>(
         _ session: PostgresSession, _ begin: String, isWrite: Bool, _ body: (any Connection) throws -> T
     ) throws -> T {
+        let connection = PostgresConnection(session: session), result: T
         do {
             try session.run(begin)
-            let connection = PostgresConnection(session: session)
-            let result = try body(connection)
+            result = try body(connection)
             // A statement that failed and was shrugged off would turn the commit into a rollback without a word.
             if isWrite, let failed = connection.failure { throw failed }
             do { try session.run("COMMIT") } catch { throw Failure(error: error, stage: .ending) }
-            return result
         } catch let failure as Failure {
             throw failure
         } catch {
+            // Whatever was made of it: a transaction that the engine refused runs again, or ends with the engine's word.
+            let cause = connection.failure.flatMap { $0.kind.isStore ? nil : $0 } ?? error
             if !session.isBroken { try? session.run("ROLLBACK") }
-            throw error is PostgresError ? Failure(error: error, stage: .before) : error
+            throw cause is PostgresError ? Failure(error: cause, stage: .before) : cause
         }
+        connection.committed()
+        return result
     }
 
     private static func mayRepeat(_ failure: Failure, isWrite: Bool) -> Bool {
@@ -140,44 +167,57 @@ public final class PostgresDatabase: Database {
 
     // MARK: notifications
 
-    /// What other nodes said on a channel, until the task is cancelled. A connection that breaks is made anew; what was said
-    /// meanwhile is missed, so that listeners look by themselves now and then as well.
-    public func notifications(_ channel: String) -> AsyncStream<String>? {
-        let conninfo = Self.completed(settings)
-        return AsyncStream { continuation in
-            let listener = Listener(conninfo: conninfo, channel: channel) { continuation.yield($0) }
+    /// When something was told on a channel, until the task is cancelled. A connection that breaks is made anew; what was told
+    /// meanwhile is missed, so that one is told at each new connection.
+    public func notifications(_ channel: String) -> AsyncStream<Void>? {
+        let settings = self.settings
+        return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            let listener = Listener(settings.parameters, channel: channel) { continuation.yield() }
             continuation.onTermination = { _ in listener.stop() }
             listener.start()
         }
     }
 
-    // MARK: settings
+    // MARK: for `doctor`
 
-    /// The connection string with what Converge needs: a server that takes writes, limits on waiting, a dead peer noticed.
-    private static func completed(_ settings: Settings) -> String {
-        let milliseconds = settings.statementSeconds * 1000
-        let options =
-            "-c statement_timeout=\(milliseconds) -c lock_timeout=\(milliseconds) -c idle_in_transaction_session_timeout=60000"
-            + " -c default_transaction_isolation=serializable"
-        let wanted = [
-            ("target_session_attrs", "read-write"), ("connect_timeout", "5"), ("keepalives_idle", "15"), ("keepalives_interval", "5"),
-            ("keepalives_count", "3"), ("tcp_user_timeout", "15000"), ("application_name", "converge"), ("options", options),
-            ("client_encoding", "UTF8"),
-        ]
-        let text = settings.conninfo
-        guard text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") else {
-            let missing = wanted.filter { !text.contains($0.0 + "=") && !text.contains($0.0 + " =") }
-            return text + missing.map { " \($0.0)='\($0.1)'" }.joined()
+    /// What the server says of itself.
+    struct Facts: Sendable {
+        var version: String
+        /// Settings without which an acknowledged change may be lost.
+        var unsafe: [String]
+        var collation: String
+        var isEncrypted: Bool
+    }
+
+    func facts() async throws -> Facts {
+        do {
+            return try await pool.run { session in
+                let row = try session.execute(
+                    """
+                    SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+                        current_setting('full_page_writes') AS full_page_writes,
+                        current_setting('synchronous_commit') AS synchronous_commit,
+                        (SELECT datcollate FROM pg_database WHERE datname = current_database()) AS collation
+                    """
+                ).rows()[0]
+                let needed = ["fsync", "full_page_writes", "synchronous_commit"]
+                return Facts(
+                    version: try row.text("version"), unsafe: try needed.filter { try row.text($0) == "off" },
+                    collation: try row.text("collation"), isEncrypted: session.isEncrypted)
+            }
+        } catch {
+            throw Self.storeError(error)
         }
-        let missing = wanted.filter { !text.contains($0.0 + "=") }.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        return text + (text.contains("?") ? "&" : "?") + missing
     }
 }
 
 /// A session in the shape both engines share.
 private final class PostgresConnection: Connection {
     let session: PostgresSession
-    private(set) var failure: (any Error)?
+    /// The first statement that failed; it ended the transaction at the server.
+    private(set) var failure: PostgresError?
+    private var actions: [@Sendable () -> Void] = []
+    private var told: Set<String> = []
 
     init(session: PostgresSession) {
         self.session = session
@@ -187,8 +227,23 @@ private final class PostgresConnection: Connection {
 
     func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
 
-    /// The first failure ends the transaction at the server; what the store can name is thrown in its words, the rest asks for
-    /// another run.
+    func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
+
+    func tell(_ channel: String) { told.insert(channel) }
+
+    func beginMigration() throws {
+        // The server is still watched, but an index over a million rows takes its time.
+        session.deadlineSeconds = 3600
+        for statement in Dialect.postgres.migration { try execute(statement) }
+    }
+
+    /// Telling is a transaction of its own: within the other one it would make all commits of the server wait for each other.
+    func committed() {
+        for action in actions { action() }
+        for channel in told.sorted() { if let notify = Dialect.postgres.notify(channel) { _ = try? session.execute(notify) } }
+    }
+
+    /// What the store can name is thrown in its words, the rest asks for another run.
     private func noting<T>(_ body: () throws -> T) throws -> T {
         do { return try body() } catch let error as PostgresError {
             failure = failure ?? error
@@ -201,12 +256,12 @@ private final class PostgresConnection: Connection {
 /// Waits for notifications on a thread of its own: libpq waits by blocking.
 private final class Listener: Sendable {
     private let isStopped = Atomic(false)
-    private let conninfo: String
+    private let parameters: [String: String]
     private let channel: String
-    private let tell: @Sendable (String) -> Void
+    private let tell: @Sendable () -> Void
 
-    init(conninfo: String, channel: String, tell: @escaping @Sendable (String) -> Void) {
-        self.conninfo = conninfo
+    init(_ parameters: [String: String], channel: String, tell: @escaping @Sendable () -> Void) {
+        self.parameters = parameters
         self.channel = channel
         self.tell = tell
     }
@@ -224,10 +279,10 @@ private final class Listener: Sendable {
     private func listen() {
         while goesOn {
             do {
-                let session = try PostgresSession(conninfo: conninfo, deadlineSeconds: 15)
+                let session = try PostgresSession(parameters, deadlineSeconds: 15)
                 try session.run("LISTEN \(channel)")
-                tell("")  // whatever was said before is unknown: look once
-                while goesOn { for word in try session.notification(within: 1) { tell(word) } }
+                tell()  // whatever was told before is unknown: look once
+                while goesOn { if try !session.notification(within: 1).isEmpty { tell() } }
             } catch {
                 Thread.sleep(forTimeInterval: 1)
             }

@@ -11,13 +11,13 @@ final class PostgresPool: Sendable {
     private struct State {
         var idle: [Lent] = []
         var open = 0
-        var waiters: [(id: UInt64, continuation: CheckedContinuation<Slot, any Error>)] = []
+        var waiters: [(id: UInt64, continuation: CheckedContinuation<Seat, any Error>)] = []
         var next: UInt64 = 0
         var isClosed = false
     }
 
     /// A place in the pool: with a session that is open, or one to be opened.
-    private enum Slot: Sendable {
+    private enum Seat: Sendable {
         case session(Lent)
         case empty
     }
@@ -25,26 +25,28 @@ final class PostgresPool: Sendable {
     private let state = Mutex(State())
     private let size: Int
     private let threads: NIOThreadPool
-    private let connect: @Sendable () throws -> PostgresSession
+    private let open: @Sendable () throws -> PostgresSession
 
-    init(size: Int, connect: @escaping @Sendable () throws -> PostgresSession) {
+    init(size: Int, open: @escaping @Sendable () throws -> PostgresSession) {
         self.size = max(1, size)
-        self.connect = connect
+        self.open = open
         threads = NIOThreadPool(numberOfThreads: max(1, size))
         threads.start()
     }
+
+    deinit { threads.shutdownGracefully { _ in } }
 
     /// Runs a closure with a session on a thread of the pool. A session that broke is not lent again.
     ///
     /// - Throws: what the closure throws; `CancellationError` for a caller that was cancelled while it waited for its turn.
     func run<T: Sendable>(_ body: @escaping @Sendable (PostgresSession) throws -> T) async throws -> T {
-        let slot = try await take()
-        let connect = self.connect
+        let seat = try await take()
+        let open = self.open
         let outcome: (left: Lent?, result: Result<T, any Error>)
         do {
             outcome = try await threads.runIfActive {
                 do {
-                    let lent: Lent = if case .session(let open) = slot { open } else { Lent(session: try connect()) }
+                    let lent: Lent = if case .session(let lent) = seat { lent } else { Lent(session: try open()) }
                     let result = Result { try body(lent.session) }
                     return (lent.session.isBroken || !lent.session.isIdle ? nil : lent, result)
                 } catch {
@@ -79,14 +81,14 @@ final class PostgresPool: Sendable {
         }
     }
 
-    private func take() async throws -> Slot {
+    private func take() async throws -> Seat {
         let id = state.withLock { state in
             state.next += 1
             return state.next
         }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let now: Result<Slot, any Error>? = state.withLock { state in
+                let now: Result<Seat, any Error>? = state.withLock { state in
                     if state.isClosed { return .failure(StoreError.fault("the store is closed")) }
                     // Cancelled before it came to wait: the handler found nobody.
                     if Task.isCancelled { return .failure(CancellationError()) }
@@ -110,7 +112,7 @@ final class PostgresPool: Sendable {
 
     /// Gives a place back; nil: its session is gone.
     private func give(_ lent: Lent?) {
-        let next = state.withLock { state -> CheckedContinuation<Slot, any Error>? in
+        let next = state.withLock { state -> CheckedContinuation<Seat, any Error>? in
             guard state.waiters.isEmpty else { return state.waiters.removeFirst().continuation }
             if let lent, !state.isClosed { state.idle.append(lent) } else { state.open -= 1 }
             return nil

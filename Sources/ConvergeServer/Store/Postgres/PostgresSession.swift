@@ -9,6 +9,8 @@ struct PostgresError: Error {
         /// The connection is of no use any more, or leads to a server that may not write.
         case connection
         case store(StoreError)
+
+        var isStore: Bool { if case .store = self { true } else { false } }
     }
 
     let kind: Kind
@@ -21,31 +23,69 @@ struct PostgresError: Error {
 final class PostgresSession {
     private let connection: OpaquePointer
     private var prepared: [String: String] = [:]
-    private let deadlineSeconds: Double
+    private let clock = World.system().stopwatch
+    /// How long one statement may take before the connection is given up.
+    var deadlineSeconds: Double
     private(set) var isBroken = false
 
+    /// Statements kept prepared at most: lists of any length make texts of their own.
+    static let preparedMax = 400
+
     /// - Parameters:
-    ///   - conninfo: a libpq connection string or URI; of several hosts the one that takes writes is used.
+    ///   - parameters: in libpq's words; of several hosts the one that takes writes is used.
     ///   - deadlineSeconds: how long one statement may take before the connection is given up.
-    init(conninfo: String, deadlineSeconds: Double) throws {
+    init(_ parameters: [String: String], deadlineSeconds: Double) throws {
         self.deadlineSeconds = deadlineSeconds
-        guard let connection = PQconnectdb(conninfo) else {
+        guard let connection = Self.opened(parameters) else {
             throw PostgresError(kind: .connection, reason: "no memory for a connection")
         }
         self.connection = connection
+        // From here on whatever is thrown ends the connection: every property is set.
         guard PQstatus(connection) == CONNECTION_OK else {
-            let reason = Self.text(PQerrorMessage(connection))
-            PQfinish(connection)
-            throw PostgresError(kind: .connection, reason: reason)
+            throw PostgresError(kind: .connection, reason: Self.text(PQerrorMessage(connection)))
         }
         converge_pq_silence(connection)
         guard PQsetnonblocking(connection, 1) == 0 else {
-            PQfinish(connection)
             throw PostgresError(kind: .connection, reason: "not to be used without waiting")
         }
     }
 
     deinit { PQfinish(connection) }
+
+    /// Words and values apart, so that nothing in a value is taken for a word.
+    private static func opened(_ parameters: [String: String]) -> OpaquePointer? {
+        let sorted = parameters.sorted { $0.key < $1.key }
+        let copies = sorted.flatMap { [strdup($0.key), strdup($0.value)] }
+        defer { for copy in copies { free(copy) } }
+        var words: [UnsafePointer<CChar>?] = [], values: [UnsafePointer<CChar>?] = []
+        for index in stride(from: 0, to: copies.count, by: 2) {
+            words.append(copies[index].map { UnsafePointer($0) })
+            values.append(copies[index + 1].map { UnsafePointer($0) })
+        }
+        let connection = PQconnectdbParams(words + [nil], values + [nil], 0)
+        // The password may be among them.
+        for copy in copies { if let copy { memset(copy, 0, strlen(copy)) } }
+        return connection
+    }
+
+    /// The words and values of a connection string or URI; nil when it is none. Without the library's own words about it, which
+    /// would repeat what stands there.
+    static func parse(_ conninfo: String) -> [String: String]? {
+        var problem: UnsafeMutablePointer<CChar>?
+        let options = PQconninfoParse(conninfo, &problem)
+        PQfreemem(problem)
+        guard let options else { return nil }
+        defer { PQconninfoFree(options) }
+        var values: [String: String] = [:], option = options
+        while let word = option.pointee.keyword {
+            if let value = option.pointee.val { values[String(cString: word)] = String(cString: value) }
+            option += 1
+        }
+        return values
+    }
+
+    /// Whether the connection is encrypted.
+    var isEncrypted: Bool { PQsslInUse(connection) == 1 }
 
     /// Whether a transaction was left open.
     var isIdle: Bool { PQtransactionStatus(connection) == PQTRANS_IDLE }
@@ -72,6 +112,10 @@ final class PostgresSession {
     }
 
     private func prepare(_ text: String) throws -> String {
+        if prepared.count >= Self.preparedMax {
+            try run("DEALLOCATE ALL")
+            prepared = [:]
+        }
         let name = "s\(prepared.count)"
         try send(PQsendPrepare(connection, name, text, 0, nil))
         _ = try finish()
@@ -121,7 +165,7 @@ final class PostgresSession {
 
     /// Flushes what was sent and waits for the whole answer.
     private func finish() throws -> PostgresResult {
-        let end = ContinuousClock.now + .seconds(deadlineSeconds)
+        let end = clock() + Int64(deadlineSeconds * 1e9)
         while true {
             let flushed = PQflush(connection)
             if flushed == 0 { break }
@@ -146,14 +190,14 @@ final class PostgresSession {
         return last
     }
 
-    private func wait(for events: Int16, until end: ContinuousClock.Instant) throws {
-        let left = (end - ContinuousClock.now) / .seconds(1)
+    private func wait(for events: Int16, until end: Int64) throws {
+        let left = Double(end - clock()) / 1e9
         guard left > 0, try Self.poll(PQsocket(connection), events, seconds: left) else {
             throw broken("no answer within \(Int(deadlineSeconds)) s")
         }
     }
 
-    /// Waits for a notification; returns its payload, nil when none came in time.
+    /// Waits for notifications and returns their words; none came in time when there are none.
     func notification(within seconds: Double) throws -> [String] {
         if let now = takeNotifications() { return now }
         guard try Self.poll(PQsocket(connection), Int16(POLLIN), seconds: seconds) else { return [] }
@@ -251,9 +295,9 @@ final class PostgresResult {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
         default: break
         }
-        let state = converge_pq_sqlstate(pointer).map { String(cString: $0) } ?? ""
+        let state = field(converge_pq_sqlstate(pointer)) ?? ""
         // The primary message names tables and constraints; the detail would name values.
-        let message = converge_pq_primary(pointer).map { String(cString: $0) } ?? "no message"
+        let message = field(converge_pq_primary(pointer)) ?? "no message"
         let reason = "PostgreSQL \(state.isEmpty ? "-----" : state): \(message)"
         return PostgresError(kind: kind(state, reason), reason: reason)
     }
@@ -268,10 +312,24 @@ final class PostgresResult {
         case "54000": .store(.tooLarge)  // program_limit_exceeded
         // Read-only: the server was demoted, or was a standby all along. The others: it stops, starts or has no room.
         case "25006", "57P01", "57P02", "57P03", "53300": .connection
+        // A migration beside this program changed a table; a new session plans anew.
+        case "0A000" where field(converge_pq_function(pointer)) == "RevalidateCachedQuery": .connection
         case _ where state.hasPrefix("08") || state.isEmpty: .connection
         default: .store(.fault(reason))
         }
     }
 
-    private var constraint: String { converge_pq_constraint(pointer).map { String(cString: $0) } ?? "unknown" }
+    private func field(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
+
+    /// The columns, as SQLite names them: "person.organisation_id, person.name_key". Of the detail, "Key (columns)=(values) already
+    /// exists." in the server's language, nothing but the columns is taken.
+    private var constraint: String {
+        let name = field(converge_pq_constraint(pointer)) ?? "unknown"
+        guard let table = field(converge_pq_table(pointer)), let detail = field(converge_pq_detail(pointer)),
+            let open = detail.firstIndex(of: "("), let close = detail.range(of: ")=(")
+        else { return name }
+        let columns = detail[detail.index(after: open)..<close.lowerBound].components(separatedBy: ", ")
+        guard columns.allSatisfy({ column in column.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" } }) else { return name }
+        return columns.map { "\(table).\($0)" }.joined(separator: ", ")
+    }
 }
