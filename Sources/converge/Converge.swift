@@ -13,8 +13,8 @@ struct Converge: AsyncParsableCommand {
             CommandGroup(
                 name: "Operating",
                 subcommands: [
-                    DoctorCommand.self, AuditCommand.self, KeyCommand.self, BackupCommand.self, RestoreCommand.self, MigrateCommand.self,
-                    SettingsCommand.self, CommandsCommand.self,
+                    DoctorCommand.self, AuditCommand.self, KeyCommand.self, BackupCommand.self, RestoreCommand.self, StoreCommand.self,
+                    MigrateCommand.self, SettingsCommand.self, CommandsCommand.self,
                 ]),
         ])
 }

@@ -121,6 +121,54 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 }
 
+/// Moves the store.
+struct StoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "store", abstract: "Move the store to another engine.", subcommands: [Copy.self])
+
+    struct Copy: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Copy the whole store into an empty one and compare the two row by row.",
+            discussion: """
+                Stop every node first. The key ring stays the same one. What fails leaves the new store empty. Afterwards name the new \
+                store in the configuration. A password for PostgreSQL is read from CONVERGE_DATABASE_PASSWORD.
+                """)
+
+        @Option(name: .long, help: "The store to read, for example sqlite:/var/lib/converge/converge.db.") var from: String
+        @Option(name: .long, help: "The empty store to fill, for example 'postgres:host=db1 dbname=converge user=converge'.") var to: String
+        @Flag(name: .long, help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let environment = ProcessInfo.processInfo.environment, resources = try ResourceFolder.find(environment: environment)
+            let password = environment["CONVERGE_DATABASE_PASSWORD"].map { Secret($0) }
+            let ends = (try StoreAddress(from, password: password), try StoreAddress(to, password: password))
+            guard ends.0 != ends.1 else { throw CommandFailure("Both are the same store. Nothing was written.") }
+            let source = try await ends.0.openAlone(mayCreate: false)
+            let report = try await Self.closing(source) {
+                let target = try await ends.1.openAlone(mayCreate: true)
+                return try await Self.closing(target) {
+                    try await StoreCopy(from: source, to: target, migrations: resources.sub("migrations"))
+                        .run(now: World.system(environment: environment).now()) { remark("Copying \($0)") }
+                }
+            }
+            if json { return try sayJSON(report.rows) }
+            for (table, count) in report.rows.sorted(by: { $0.key < $1.key }) { say("\(table)\t\(count)") }
+            say("Every row is the same in both. Name the new store in the configuration, and keep the key ring.")
+        }
+
+        private static func closing<Result>(_ database: any Database, _ run: () async throws -> Result) async throws -> Result {
+            do {
+                let result = try await run()
+                try await database.close()
+                return result
+            } catch {
+                try? await database.close()
+                throw error
+            }
+        }
+    }
+}
+
 /// Looks at everything that a server needs.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -20,6 +20,14 @@ public enum Dialect: String, Sendable, CaseIterable {
         }
     }
 
+    /// The names of all tables.
+    var tableNames: SQL {
+        switch self {
+        case .sqlite: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        case .postgres: "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()"
+        }
+    }
+
     /// Makes the running transaction a migration's: only one node migrates at a time, what the one before did is seen, and a
     /// statement may take as long as it must. SQLite's write transaction is that lock.
     var migration: [SQL] {

@@ -178,7 +178,17 @@ public final class PostgresDatabase: Database {
         }
     }
 
-    // MARK: for `doctor`
+    // MARK: for operators
+
+    /// Sessions of other Converge processes in this database.
+    func others() async throws -> Int {
+        let own = Int64(pool.opened)
+        return try await read { db in
+            let all = try db.row(
+                "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'converge'")
+            return Int(max(0, (try all?.integer("n") ?? 0) - own))
+        }
+    }
 
     /// What the server says of itself.
     struct Facts: Sendable {

@@ -34,6 +34,9 @@ final class PostgresPool: Sendable {
         threads.start()
     }
 
+    /// How many sessions are open.
+    var opened: Int { state.withLock { $0.open } }
+
     deinit { threads.shutdownGracefully { _ in } }
 
     /// Runs a closure with a session on a thread of the pool. A session that broke is not lent again.
