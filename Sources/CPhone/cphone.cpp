@@ -35,9 +35,9 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->region, formatted);
         util.Format(number, PhoneNumberUtil::E164, &formatted);
         copy(out->e164, formatted);
-        // Zeros that lead a number where none can ("00 007…" in a country with a trunk prefix) would read back as another number, and one
-        // telephone would pass for two.
-        if (number.italian_leading_zero()) {
+        // Digits too many in front ("00 007…" in the United Kingdom, "1 155…" in Mexico) would read back as another number, and one
+        // telephone would pass for two. What was given in this very form reads back as itself.
+        if (formatted != std::string(text, len)) {
             PhoneNumber again;
             std::string second;
             if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);

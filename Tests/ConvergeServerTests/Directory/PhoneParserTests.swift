@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: [
         ("", PhoneProblem.empty), ("   ", .empty), ("call me", .impossible), ("12", .impossible), ("+999 1234567", .impossible),
-        ("00 007900184", .impossible),
+        ("00 007900184", .impossible), ("+52 1 -155 1234 5678", .impossible),
         ("020 7946 0958 ext. 12", .extension), ("0909 879 0000", .premium), ("+44 7700 900184 900184 900184", .tooLong),
         (String(repeating: "1", count: 100), .tooLong),
         // A personal number looks like a mobile one. Shared cost; a premium number of another country.
