@@ -35,13 +35,25 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->region, formatted);
         util.Format(number, PhoneNumberUtil::E164, &formatted);
         copy(out->e164, formatted);
-        // Digits too many in front ("00 007…" in the United Kingdom, "1 155…" in Mexico) would read back as another number, and one
-        // telephone would pass for two. What was given in this very form reads back as itself.
-        if (formatted != std::string(text, len)) {
-            PhoneNumber again;
-            std::string second;
-            if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
-            if (second != formatted) out->possible = 0;
+        // A number may read back as another one, and then one telephone would pass for two: zeros that lead it where none can ("00 007…" in
+        // a country with a trunk prefix), or a sign of mobile telephones that is dialled no longer ("+52 1 …"). The second reading
+        // counts, where it is the last and nothing was added that the person typed for something else. What was given in this very form,
+        // as every stored number is, has been read a second time by that.
+        PhoneNumber again;
+        std::string second, third;
+        if (formatted == std::string(text, len)) {
+            second = formatted;
+        } else if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) {
+            util.Format(again, PhoneNumberUtil::E164, &second);
+        }
+        if (second != formatted) {
+            if (util.Parse(second, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &third);
+            if (number.italian_leading_zero() || third != second || !util.IsPossibleNumber(again)) {
+                out->possible = 0;
+            } else {
+                number = again;
+                copy(out->e164, second);
+            }
         }
         util.Format(number, PhoneNumberUtil::INTERNATIONAL, &formatted);
         copy(out->international, formatted);

@@ -44,10 +44,7 @@ struct Place: ParsableArguments {
     /// - Parameter mayCreate: whether a store that is not there is made; otherwise a mistyped path is told.
     func with<Result>(mayCreate: Bool = false, _ run: (Administration) async throws -> Result) async throws -> Result {
         let config = try read()
-        guard mayCreate || FileManager.default.fileExists(atPath: config.databasePath) else {
-            throw CommandFailure(
-                "There is no database at \(config.databasePath). Correct database.path, or make one with: converge migrate --config FILE")
-        }
+        if !mayCreate, try await !config.hasStore() { throw Self.nothing(at: config) }
         // A demo's messages go into its box, whose worker runs beside this command.
         let instance = try await assemble(config, box: config.isDemo ? DemoBox() : nil, log: Self.logger(.error))
         do {
@@ -58,6 +55,13 @@ struct Place: ParsableArguments {
             try? await instance.close()
             throw error
         }
+    }
+
+    private static func nothing(at config: Config) -> CommandFailure {
+        CommandFailure(
+            config.postgres == nil
+                ? "There is no database at \(config.storeName). Correct database.path, or make one with: converge migrate --config FILE"
+                : "The database \(config.storeName) is empty. Correct database.postgres, or fill it with: converge migrate --config FILE")
     }
 
     /// Log lines of commands go to standard error; what a command prints is its answer.

@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import engine
 from silence import Secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,8 @@ class Server:
         self.secrets = Secrets()
         self.data.mkdir(parents=True, exist_ok=True)
         self._write_clock()
+        if database := engine.conninfo(self.data):
+            self._environment["CONVERGE_DATABASE_POSTGRES"] = database
 
     # --- its life
 

@@ -7,9 +7,10 @@ and every address that it asked of gateways are searched."""
 from __future__ import annotations
 
 import re
-import sqlite3
 import urllib.parse
 from pathlib import Path
+
+import engine
 
 #: Words that the demo says on purpose when it starts.
 GREETING = re.compile(r"^Sign in as$.*?^Data is kept in .*?$", re.MULTILINE | re.DOTALL)
@@ -65,7 +66,7 @@ class Secrets:
 
     def leaks(self, data: Path, log: str) -> list[str]:
         """Every secret that was found, and where."""
-        tables = _values(data)
+        tables = engine.texts(data)
         names = {value.lower() for place, value in tables if place in ("person.name", "person.display_name")}
         wanted = {secret: what for secret, what in self.known.items() if secret.lower() not in names}
         as_bytes = {secret.encode().decode("latin-1"): what for secret, what in wanted.items()}
@@ -97,20 +98,3 @@ def _search(wanted: dict[str, str], text: str, place: str, edge: str) -> list[st
         if secret in text and (not secret.isdigit() or re.search(f"(?<!{edge}){secret}(?!{edge})", text)):
             found.append(f"{what}, “{secret}”, stands in {place}")
     return found
-
-
-def _values(data: Path) -> list[tuple[str, str]]:
-    """Every text of the database with its column."""
-    if not (data / "converge.db").exists():
-        return []
-    connection = sqlite3.connect(f"file:{data / 'converge.db'}?mode=ro", uri=True, timeout=30)
-    try:
-        values = []
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            cursor = connection.execute(f'SELECT * FROM "{table}"')
-            columns = [column[0] for column in cursor.description]
-            for row in cursor:
-                values += [(f"{table}.{column}", value) for column, value in zip(columns, row) if isinstance(value, str)]
-        return values
-    finally:
-        connection.close()

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
+
+import engine
+from engine import rows
 
 # Activities after which what somebody holds is another.
 CHANGES = ("registered", "updated", "deleted", "changedPassword", "resetPassword", "reportedNotMe")
 
 
-def rows(data: Path, query: str, *values) -> list[tuple]:
-    connection = sqlite3.connect(f"file:{data / 'converge.db'}?mode=ro", uri=True, timeout=30)
-    try:
-        return connection.execute(query, values).fetchall()
-    finally:
-        connection.close()
-
-
 def problems(data: Path) -> list[str]:
     """Everything that does not hold."""
-    wrong = [f"integrity: {row[0]}" for row in rows(data, "PRAGMA integrity_check") if row[0] != "ok"]
-    wrong += [f"reference: {row}" for row in rows(data, "PRAGMA foreign_key_check")]
+    wrong = engine.wrong(data)
     told = {
         json.loads(details).get("credential")
         for (details,) in rows(data, "SELECT details FROM audit WHERE result = 'success' AND activity IN ({})".format(_names("registered", "updated")))

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 
+import engine
 from server import PROGRAM, Server, free_port, wait_for
 from stories import BEN_MAIL, BEN_PHONE, register_app, sign_in, whole_wizard
 
@@ -211,7 +212,10 @@ class Served:
             f"organisation: {{name: Example, zone: Europe/London}}\n"
             f"database: {{path: {folder}/converge.db}}\nkeyRing: {{path: {folder}/keys.json}}\n"
         )
-        self.environment = demo._environment
+        self.environment = dict(demo._environment)
+        if database := engine.conninfo(folder):
+            self.environment["CONVERGE_DATABASE_POSTGRES"] = database
+            self.config.write_text(re.sub("(?m)^database: .*\n", "", self.config.read_text()))
         self.process = None
 
     def start(self) -> None:
@@ -336,6 +340,7 @@ def test_keys_change_while_ada_registers(server, new_person):
     assert [key["name"] for key in server.cli("key", "list", "--json").json] == ["k2"]
 
 
+@pytest.mark.file
 def test_a_restored_copy_signs_ada_in_with_her_app(server, new_person, tmp_path_factory):
     ada = new_person(server)
     app, _ = whole_wizard(ada, server)

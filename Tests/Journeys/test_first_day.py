@@ -45,6 +45,7 @@ def steps(person) -> list[str]:
     return person.page.locator("ol.steps li").all_inner_texts()
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
 def test_ada_registers_app_and_phone(server, new_person, javascript):
     ada = new_person(server, javascript=javascript)
@@ -217,6 +218,7 @@ def test_recovery_codes_sign_in_once(server, new_person):
     assert again.path == "/"
 
 
+@pytest.mark.engines
 def test_a_restart_between_any_two_steps_loses_nothing(server, new_person):
     ada = new_person(server)
     sign_in(ada, "ada")

@@ -35,6 +35,7 @@ def keep_a_list_of_leaked_passwords(server) -> None:
     assert "Imported 3" in server.cli("passwords", "import", str(file)).text
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
 def test_ben_forgets_his_password(server, new_person, javascript):
     keep_a_list_of_leaked_passwords(server)

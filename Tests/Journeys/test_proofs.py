@@ -7,7 +7,6 @@ import os
 import random
 import re
 import shutil
-import sqlite3
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ from oath import AuthenticatorApp, hotp
 from rawhttp import Raw, all_at_once
 from server import Server
 from stories import BEN_MAIL, BEN_PHONE, PASSWORDS
+import engine
 import store
 
 RIVALS = 50
@@ -242,9 +242,11 @@ def test_killed_at_any_moment(server):
     print(f"{steps} steps, {rounds} kills")
     # The reading is not blind: half a credential, and one that nobody wrote down, are found.
     server.stop()
-    with sqlite3.connect(server.data / "converge.db") as planted:
-        planted.execute("UPDATE credential SET state = 'pending' WHERE id = (SELECT id FROM credential WHERE source = 'self' LIMIT 1)")
-        planted.execute("DELETE FROM audit WHERE activity = ?", (store.ACTIVITIES["registered"],))
+    engine.change(
+        server.data,
+        "UPDATE credential SET state = 'pending' WHERE id = (SELECT id FROM credential WHERE source = 'self' LIMIT 1)",
+        f"DELETE FROM audit WHERE activity = '{store.ACTIVITIES['registered']}'",
+    )
     found = "\n".join(store.problems(server.data))
     assert "is half made" in found and "has no audit row" in found and "the security version is" in found
 
@@ -303,6 +305,7 @@ def dying(server: Server, call: str, place: int):
 # --- flushed before it is acknowledged
 
 
+@pytest.mark.file
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_a_change_is_flushed_before_it_is_acknowledged(server, tmp_path):
     """What the kernel saw of one sign-in: the write-ahead log is flushed after the last write to it and before the answer."""

@@ -57,6 +57,10 @@ extension Administration {
         let record = PersonRecord(
             person: person, organisation: instance.organisation, name: name.typed,
             displayName: new.displayName.isEmpty ? name.typed : new.displayName, passwordHash: hash, passwordSetAt: now, createdAt: now)
+        // Asked before, because a refused statement would end the transaction, and an import wants to name every row that is wrong.
+        guard try instance.people.find(nameKey: name.normalised, db) == nil else {
+            throw Problem("Somebody is named “\(new.name)” already.")
+        }
         do {
             try instance.people.insert(record, nameKey: name.normalised, db)
         } catch StoreError.conflict {

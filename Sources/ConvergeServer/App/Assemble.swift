@@ -43,19 +43,19 @@ extension Instance {
 
     /// Opens store and key ring. A ring is made for a new store only: beside a store in use, one that is not there is a mistyped
     /// path or a loss, and a new one could read nothing.
-    private static func open(_ config: Config, _ world: World) async throws -> (SQLiteDatabase, KeyRing) {
+    private static func open(_ config: Config, _ world: World) async throws -> (any Database, KeyRing) {
         let hasRing = FileManager.default.fileExists(atPath: config.keyRingPath)
         let ring = { (mayCreate: Bool) in
             try KeyRing.open(path: config.keyRingPath, createIfAbsent: mayCreate, production: !config.isDemo, world: world)
         }
         if hasRing {
             let keys = try ring(false)
-            return (try SQLiteDatabase(path: config.databasePath), keys)
+            return (try await config.openStore(), keys)
         }
-        let database = try SQLiteDatabase(path: config.databasePath)
+        let database = try await config.openStore()
         guard try await !database.read({ db in try OrganisationStore().isThere(db) }) else {
             try await database.close()
-            throw KeyRingError.lost(path: config.keyRingPath, database: config.databasePath)
+            throw KeyRingError.lost(path: config.keyRingPath, database: config.storeName)
         }
         return (database, try ring(true))
     }
@@ -72,16 +72,17 @@ extension Instance {
                 return new
             }
             guard found.keyCheck ?? keys.check(of: found.id) == keys.check(of: found.id) else {
-                throw KeyRingError.foreign(path: config.keyRingPath, database: config.databasePath)
+                throw KeyRingError.foreign(path: config.keyRingPath, database: config.storeName)
             }
             if found.keyCheck == nil { try store.setKeyCheck(keys.check(of: found.id), of: found.id, db) }
-            if found.isDemo, !config.isDemo { throw ConfigError(problems: [demoStore(config.databasePath)]) }
+            if found.isDemo, !config.isDemo { throw ConfigError(problems: [demoStore(config)]) }
             return found.id
         }
     }
 
-    private static func demoStore(_ path: String) -> String {
-        "database.path: \(path) was filled by the demo, and everybody knows the passwords of its people. Name another file."
+    private static func demoStore(_ config: Config) -> String {
+        "database.\(config.postgres == nil ? "path" : "postgres"): \(config.storeName) was filled by the demo, and everybody knows the "
+            + "passwords of its people. Name another \(config.postgres == nil ? "file" : "database")."
     }
 
     /// A fresh store begins with the policy that this release proposes.
@@ -108,6 +109,20 @@ extension Organisation {
 }
 
 extension Config {
+    /// Opens the store that the configuration names; a file is made where there is none.
+    func openStore() async throws -> any Database {
+        if let postgres { try await PostgresDatabase(postgres) } else { try SQLiteDatabase(path: databasePath) }
+    }
+
+    /// Whether the store has been made: a file that is there, a database with an organisation in it.
+    public func hasStore() async throws -> Bool {
+        guard postgres != nil else { return FileManager.default.fileExists(atPath: databasePath) }
+        let database = try await openStore()
+        let isThere = try await database.read { db in try OrganisationStore().isThere(db) }
+        try await database.close()
+        return isThere
+    }
+
     /// The host of the public address, without its port.
     var publicHost: String {
         let rest = publicURL.split(separator: "/", omittingEmptySubsequences: true).last.map(String.init) ?? "localhost"

@@ -39,7 +39,10 @@ public struct Config: Sendable {
     public var trustedProxies: [CIDR]
     /// Who may read what the server counts.
     public var metricsNetworks: [CIDR]
+    /// The SQLite file; not used where `postgres` is set.
     public var databasePath: String
+    /// Nil: the store is a SQLite file.
+    public var postgres: PostgresDatabase.Settings?
     public var keyRingPath: String
     public var organisation: Organisation
     /// Nil: no e-mail is sent.
@@ -74,21 +77,23 @@ public struct Config: Sendable {
         }
     }
 
-    /// The same, with mail and texts going to real servers where the environment says so; nothing else of it is read.
+    /// The same, with mail and texts going to real servers, and the data to PostgreSQL, where the environment says so; nothing else
+    /// of it is read.
     ///
     /// - Throws: `ConfigError` with every problem found.
     public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
-        let folder = DemoFolder(dataFolder)
+        let folder = DemoFolder(dataFolder), outside = ["CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_"]
         var reader = ConfigReader(
             yaml: "",
             environment: [
                 "CONVERGE_PUBLICURL": "http://localhost:\(port)", "CONVERGE_LISTEN_PORT": "\(port)",
-                "CONVERGE_DATABASE_PATH": folder.databasePath, "CONVERGE_KEYRING_PATH": folder.keyRingPath,
+                "CONVERGE_KEYRING_PATH": folder.keyRingPath,
                 "CONVERGE_ORGANISATION_NAME": "Harbour & Vale", "CONVERGE_ORGANISATION_ZONE": "Europe/London",
                 "CONVERGE_ORGANISATION_MAILDOMAINS": "example.org", "CONVERGE_LOG_FORMAT": "text",
                 "CONVERGE_ORGANISATION_HELPDESK": "Weekdays from 8 to 18", "CONVERGE_ORGANISATION_HELPDESKPHONE": "0117 496 0123",
-            ].merging(environment.filter { $0.key.hasPrefix("CONVERGE_MAIL_") || $0.key.hasPrefix("CONVERGE_TEXT_") }) { $1 })
+            ].merging(environment.filter { variable in outside.contains { variable.key.hasPrefix($0) } }) { $1 })
         var config = read(&reader)
+        config.databasePath = folder.databasePath
         guard reader.problems.isEmpty else { throw ConfigError(problems: reader.problems) }
         config.isDemo = true
         if FileManager.default.fileExists(atPath: folder.breachedListPath) { config.passwords.breachedList = folder.breachedListPath }
@@ -105,9 +110,15 @@ public struct Config: Sendable {
         if let mail, mail.security == .none, !Self.isLoopbackHost(mail.host) {
             problems.append("mail.security may be none only for a relay on loopback.")
         }
+        if let postgres, !postgres.address.isProtected {
+            problems.append("database.postgres may have another sslmode than verify-full only for a server on this machine.")
+        }
         if let text, !text.url.hasPrefix("https://"), !Self.isLoopback(text.url) { problems.append("text.url must begin with https://.") }
         guard problems.isEmpty else { throw ConfigError(problems: problems) }
     }
+
+    /// The store in words for operators: a path, or a database and its hosts.
+    public var storeName: String { postgres?.address.description ?? databasePath }
 
     /// A table of all settings in Markdown.
     public static var documentation: String {
@@ -130,7 +141,8 @@ public struct Config: Sendable {
             publicURL: readPublicURL(&reader), listenHost: reader.required("listen.host"),
             listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readNetworks("trustedProxies", &reader),
             metricsNetworks: readNetworks("metrics.networks", &reader),
-            databasePath: reader.required("database.path"), keyRingPath: reader.required("keyRing.path"), organisation: organisation,
+            databasePath: reader.required("database.path"), postgres: readPostgres(&reader), keyRingPath: reader.required("keyRing.path"),
+            organisation: organisation,
             mail: mail?.settings, mailFrom: mail?.from, text: text,
             textCountries: countries.isEmpty ? [organisation.country] : countries,
             passwords: Passwords(
@@ -138,6 +150,23 @@ public struct Config: Sendable {
                 queue: reader.number("passwords.queue", in: 0...10_000)),
             logLevel: reader.choice("log.level", of: LogLevel.self, fallback: .info),
             logFormat: reader.choice("log.format", of: LogFormat.self, fallback: .json), isDemo: false)
+    }
+
+    private static func readPostgres(_ reader: inout ConfigReader) -> PostgresDatabase.Settings? {
+        let text = reader.text("database.postgres"), password = reader.optionalText("database.password").map { Secret($0) }
+        let sessions = reader.number("database.sessions", in: 2...200)
+        guard !text.isEmpty else { return nil }
+        if reader.isSet("database.path") { reader.problem("Set one of database.path and database.postgres, not both.") }
+        do {
+            return PostgresDatabase.Settings(address: try PostgresAddress(text), password: password, sessions: sessions)
+        } catch PostgresAddress.Problem.secret {
+            reader.problem("database.postgres must not hold the password. Give it as database.password, best in the environment.")
+        } catch PostgresAddress.Problem.incomplete {
+            reader.problem("database.postgres must name host and dbname.")
+        } catch {
+            reader.problem("database.postgres is no connection string: words like host=db1 dbname=converge, or a postgresql:// address.")
+        }
+        return nil
     }
 
     private static func readPublicURL(_ reader: inout ConfigReader) -> String {

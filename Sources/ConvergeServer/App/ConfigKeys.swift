@@ -37,7 +37,18 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("listen.host", .text, "127.0.0.1", "The address to listen on."),
         ConfigKey("listen.port", .number, "8080", "The port to listen on, 0 to 65535; 0 takes a free one."),
         ConfigKey("trustedProxies", .list, "", "Networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed."),
-        ConfigKey("database.path", .text, "/var/lib/converge/converge.db", "The SQLite file."),
+        ConfigKey(
+            "database.path", .text, "/var/lib/converge/converge.db",
+            "The SQLite file. Not used, and not to be set, where `database.postgres` is."),
+        ConfigKey(
+            "database.postgres", .text, "",
+            """
+            A PostgreSQL database in place of the file, as libpq names it: \
+            `host=db1,db2 dbname=converge user=converge sslmode=verify-full sslrootcert=/etc/converge/db-ca.pem`. Of several hosts the \
+            one that takes writes is used.
+            """),
+        ConfigKey("database.password", .text, "", "The password for it, when it asks for one; better given in the environment."),
+        ConfigKey("database.sessions", .number, "8", "Sessions at PostgreSQL at most, for each node, 2 to 200; one more listens."),
         ConfigKey(
             "keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
         ConfigKey(

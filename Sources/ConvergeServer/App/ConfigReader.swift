@@ -92,6 +92,9 @@ struct ConfigReader {
         }
     }
 
+    /// Whether somebody set it, rather than leaving it to its default.
+    func isSet(_ name: String) -> Bool { values[name] != nil }
+
     mutating func text(_ name: String) -> String { scalar(name) }
 
     mutating func optionalText(_ name: String) -> String? {

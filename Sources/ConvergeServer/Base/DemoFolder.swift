@@ -18,8 +18,8 @@ public struct DemoFolder: Sendable {
     public var breachedListPath: String { path + "/breached.bin" }
     private var portPath: String { path + "/port" }
 
-    /// Whether a demo was started here before.
-    public var isThere: Bool { FileManager.default.fileExists(atPath: databasePath) }
+    /// Whether a demo was started here before; its database may be elsewhere.
+    public var isThere: Bool { [databasePath, keyRingPath].contains { FileManager.default.fileExists(atPath: $0) } }
 
     /// Makes the folder for its owner alone, where it is not there.
     public func make() throws {

@@ -33,7 +33,10 @@ public struct OutboxWorker: Service {
 
     /// Delivers until told to stop; then finishes what is on its way and ends. What waits stays for the next start.
     public func run() async throws {
-        let signal = instance.outboxSignal
+        let signal = instance.outboxSignal, told = instance.database.notifications(OutboxStore.channel)
+        // Commands and other nodes write messages too.
+        let ear = Task { if let told { for await _ in told { signal.wake() } } }
+        defer { ear.cancel() }
         await withGracefulShutdownHandler {
             let busy = Busy()
             await withDiscardingTaskGroup { group in

@@ -8,7 +8,9 @@ extension Administration {
     /// - Returns: the size of the copy in bytes.
     public func backup(to path: String) async throws -> Int {
         guard let database = instance.database as? SQLiteDatabase else {
-            throw Problem("This store has backups of its own. Nothing was written.")
+            throw Problem(
+                "The store is in PostgreSQL, which makes backups itself: pg_dump --format=custom, or a copy that follows the server. "
+                    + "Nothing was written.")
         }
         do {
             try await database.backup(to: path)
@@ -52,6 +54,10 @@ public struct Restore: Sendable {
     ///
     /// - Parameter force: keep the store that is there under another name and take its place.
     public func run(_ file: String, force: Bool) async throws -> Report {
+        guard config.postgres == nil else {
+            throw Administration.Problem(
+                "The store is in PostgreSQL, which puts backups back itself: pg_restore into an empty database. Nothing was changed.")
+        }
         guard let lock = FileLock(beside: target, .exclusive, wait: false) else {
             throw Administration.Problem("\(target) is in use. Stop the server, and wait for commands to end. Nothing was changed.")
         }

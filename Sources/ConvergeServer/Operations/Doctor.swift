@@ -39,7 +39,8 @@ public struct Doctor: Sendable {
 
     /// Everything, in the order in which a server would need it.
     public func examine() async -> [Finding] {
-        var findings = [configuration, resources, breachedList, clock, disk]
+        var findings = [configuration, resources, breachedList, clock]
+        if config.postgres == nil { findings.append(disk) }
         findings += await store()
         findings += await [mail(), texts()]
         return findings
@@ -137,6 +138,7 @@ public struct Doctor: Sendable {
 
     private func store() async -> [Finding] {
         let (ring, keys) = keyRing()
+        if let postgres = config.postgres { return [ring] + (await self.postgres(postgres, keys)) }
         guard FileManager.default.fileExists(atPath: config.databasePath) else {
             return [ring, fail("database", "\(config.databasePath) is not there. converge migrate makes it, and so does converge serve.")]
         }
@@ -146,18 +148,57 @@ public struct Doctor: Sendable {
         } catch {
             return [ring, fail("database", "\(error)")]
         }
-        var findings = [ring, mode(), await pragmas(database)]
-        let migrations = await migrations(database)
-        findings.append(migrations)
-        if migrations.state == .ok {
-            do {
-                findings += try await contents(database, keys)
-            } catch {
-                findings.append(fail("database", "\(error)"))
-            }
-        }
+        let findings = [ring, mode(), await pragmas(database)] + (await tables(database, keys))
         try? await database.close()
         return findings
+    }
+
+    /// Whether the tables are up to date, and then what is in them.
+    private func tables(_ database: any Database, _ keys: KeyRing?) async -> [Finding] {
+        let migrations = await migrations(database)
+        guard migrations.state == .ok else { return [migrations] }
+        do {
+            return [migrations] + (try await contents(database, keys))
+        } catch {
+            return [migrations, fail("database", "\(error)")]
+        }
+    }
+
+    private func postgres(_ settings: PostgresDatabase.Settings, _ keys: KeyRing?) async -> [Finding] {
+        do {
+            let database = try await PostgresDatabase(settings), facts = try await database.facts()
+            let findings = [
+                ok("database", "PostgreSQL \(facts.version), \(settings.address)."), secrecy(settings, facts), durability(facts),
+                collation(facts),
+            ]
+            let tables = await tables(database, keys)
+            try await database.close()
+            return findings + tables
+        } catch {
+            return [fail("database", "\(settings.address): \(error)")]
+        }
+    }
+
+    private func secrecy(_ settings: PostgresDatabase.Settings, _ facts: PostgresDatabase.Facts) -> Finding {
+        if settings.address.isLocal { return ok("connection", "It does not leave this machine.") }
+        return facts.isEncrypted && settings.address.isProtected
+            ? ok("connection", "It is encrypted, and the server has shown that it is the right one.")
+            : fail("connection", "Others could read it, or pose as the server. Say sslmode=verify-full in database.postgres.")
+    }
+
+    private func durability(_ facts: PostgresDatabase.Facts) -> Finding {
+        facts.unsafe.isEmpty
+            ? ok("durability", "Every change is flushed to the disk before it is acknowledged.")
+            : fail("durability", "PostgreSQL runs with \(facts.unsafe.map { $0 + "=off" }.joined(separator: ", ")): changes may be lost.")
+    }
+
+    /// The order of texts in another collation may change with the system's libraries, and then its indexes are wrong.
+    private func collation(_ facts: PostgresDatabase.Facts) -> Finding {
+        ["C", "C.UTF-8", "POSIX"].contains(facts.collation)
+            ? ok("collation", "Texts are compared byte by byte.")
+            : warn(
+                "collation",
+                "\(facts.collation): after an upgrade of the system, reindex. A database made with LOCALE 'C' needs no such care.")
     }
 
     private func keyRing() -> (Finding, KeyRing?) {
@@ -191,7 +232,7 @@ public struct Doctor: Sendable {
         }
     }
 
-    private func migrations(_ database: SQLiteDatabase) async -> Finding {
+    private func migrations(_ database: any Database) async -> Finding {
         do {
             let folder = try ResourceFolder.find(environment: environment).sub("migrations")
             let pending = try await Migrator(folder: folder, dialect: database.dialect).pending(database)
@@ -204,7 +245,7 @@ public struct Doctor: Sendable {
     }
 
     /// What the store holds, and whether the key ring opens it.
-    private func contents(_ database: SQLiteDatabase, _ keys: KeyRing?) async throws -> [Finding] {
+    private func contents(_ database: any Database, _ keys: KeyRing?) async throws -> [Finding] {
         let now = world.now()
         let (identity, facts) = try await database.read { db in
             let identity = try OrganisationStore().find(db)
@@ -228,12 +269,12 @@ public struct Doctor: Sendable {
     private func match(_ identity: OrganisationStore.Identity, _ facts: Facts, _ keys: KeyRing?) -> Finding {
         guard let keys else { return fail("secrets", "Without the key ring nothing that people registered can be read.") }
         if let check = identity.keyCheck, check != keys.check(of: identity.id) {
-            return fail("secrets", KeyRingError.foreign(path: config.keyRingPath, database: config.databasePath).description)
+            return fail("secrets", KeyRingError.foreign(path: config.keyRingPath, database: config.storeName).description)
         }
         if facts.unreadable > 0 {
             return fail("secrets", "\(facts.unreadable) values are sealed under keys that \(config.keyRingPath) lacks.")
         }
-        if identity.isDemo, !config.isDemo { return fail("secrets", "The database was filled by the demo. Name another database.path.") }
+        if identity.isDemo, !config.isDemo { return fail("secrets", "The database was filled by the demo. Name another one.") }
         return facts.old > 0
             ? ok("secrets", "The key ring opens them. \(facts.old) are sealed under older keys: converge key reseal")
             : ok("secrets", "The key ring is the one that the database was made with.")

@@ -8,12 +8,25 @@ public enum StoreError: Error, Hashable, Sendable {
     case tooLarge
     /// The disk is full.
     case full
+    /// The server cannot be reached, or went away before it confirmed: what was asked may or may not have been done. The text is for
+    /// the log.
+    case unavailable(String)
     /// A restore is going on, or a restore was asked for while somebody has the file open.
     case inUse(path: String)
     /// Nothing is overwritten.
     case exists(path: String)
     /// Anything else: the world broke or a query is wrong. The text is for the log, never for a page.
     case fault(String)
+}
+
+extension StoreError {
+    /// The store as it stands cannot write; the next try may.
+    var isPassing: Bool {
+        switch self {
+        case .busy, .full, .unavailable: true
+        default: false
+        }
+    }
 }
 
 extension StoreError: CustomStringConvertible {
@@ -26,6 +39,7 @@ extension StoreError: CustomStringConvertible {
         case .full: "The disk is full."
         case .inUse(let path): "\(path) is being restored. Try again afterwards."
         case .exists(let path): "\(path) is there already."
+        case .unavailable(let reason): "The database server cannot be reached: \(reason)"
         case .fault(let reason): reason
         }
     }
@@ -43,11 +57,23 @@ public protocol Connection {
     /// Runs something when the transaction is committed and flushed; one that is rolled back forgets it. The only effect besides
     /// the connection that a closure may have.
     func afterCommit(_ action: @escaping @Sendable () -> Void)
+
+    /// Tells whoever listens to `Database.notifications` when the transaction is committed, on every node. A hint: it may be lost.
+    func tell(_ channel: String)
+
+    /// Makes this transaction a migration's; called before its first statement.
+    func beginMigration() throws
 }
 
 extension Connection {
     /// A connection that knows of no commit runs it at once.
     public func afterCommit(_ action: @escaping @Sendable () -> Void) { action() }
+
+    /// An engine of one machine has nobody to tell.
+    public func tell(_ channel: String) {}
+
+    /// An engine with one writer has nothing to prepare.
+    public func beginMigration() throws {}
 
     /// The only row, nil when there is none; more than one is a fault.
     public func row(_ sql: SQL) throws -> Row? {
@@ -72,6 +98,14 @@ public protocol Database: Sendable {
     @discardableResult
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T
 
+    /// When something was told on a channel, by this node or another, until the task that reads them ends. Nil where nobody tells;
+    /// whoever listens looks by themselves now and then in any case.
+    func notifications(_ channel: String) -> AsyncStream<Void>?
+
     /// Waits for running closures and closes; no call may follow.
     func close() async throws
+}
+
+extension Database {
+    public func notifications(_ channel: String) -> AsyncStream<Void>? { nil }
 }

@@ -12,22 +12,26 @@ public enum Dialect: String, Sendable, CaseIterable {
         }
     }
 
-    /// Run first in a migration's transaction: only one node migrates. SQLite's write transaction is that lock.
-    public var migrationLock: SQL? {
+    /// Tells all nodes something. SQLite's processes find out by looking.
+    public func notify(_ channel: String) -> SQL? {
         switch self {
         case .sqlite: nil
-        // A constant that only Converge's migrator uses; released with the transaction.
-        case .postgres: "SELECT pg_advisory_xact_lock(4810283746510001)"
+        case .postgres: "SELECT pg_notify(\(channel), '')"
         }
     }
 
-    /// Limits the statements of the running transaction. SQLite has no such limit; its statements end by design.
-    ///
-    /// - Parameter milliseconds: the limit for one statement.
-    public func statementTimeout(milliseconds: Int) -> SQL? {
+    /// Makes the running transaction a migration's: only one node migrates at a time, what the one before did is seen, and a
+    /// statement may take as long as it must. SQLite's write transaction is that lock.
+    var migration: [SQL] {
         switch self {
-        case .sqlite: nil
-        case .postgres: "SET LOCAL statement_timeout = \(raw: String(milliseconds))"
+        case .sqlite: []
+        case .postgres:
+            [
+                // Each statement sees what is committed then: a snapshot of before the lock would not know what the other node did.
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0",
+                // A constant that only Converge's migrator uses; released with the transaction.
+                "SELECT pg_advisory_xact_lock(4810283746510001)",
+            ]
         }
     }
 }

@@ -28,7 +28,7 @@ public enum KeyRingError: Error, Hashable, Sendable, CustomStringConvertible {
             "The key ring \(path) is not there, but the database \(database) holds an organisation that was made with one. "
                 + "A new ring could read nothing of it, so none was made. Correct keyRing.path, or put the copy of the key ring back."
         case .foreign(let path, let database):
-            "The key ring \(path) is not the one that the database \(database) was made with. Correct keyRing.path or database.path."
+            "The key ring \(path) is not the one that the database \(database) was made with. Correct keyRing.path or the settings under database."
         case .unreadable(let path, let reason): "The key ring \(path) cannot be used: \(reason)."
         case .exposed(let path): "The key ring \(path) can be read by others than its owner. Run: chmod 600 \(path)"
         case .notWritten(let path): "The key ring \(path) cannot be written."

@@ -90,9 +90,8 @@ public struct Migrator: Sendable {
     /// - Returns: the migrations applied by this call; none when the database was up to date.
     @discardableResult
     public func migrate(_ database: any Database, now: Moment) async throws -> [Migration] {
-        let dialect = database.dialect
         let pending = try await database.write { [self] connection in
-            if let lock = dialect.migrationLock { _ = try connection.rows(lock) }
+            try connection.beginMigration()
             try connection.execute(
                 """
                 CREATE TABLE IF NOT EXISTS migration (
@@ -128,10 +127,9 @@ public struct Migrator: Sendable {
 
     /// False when another node was faster.
     private func apply(_ migration: Migration, to database: any Database, now: Moment) async throws -> Bool {
-        let dialect = database.dialect
         do {
             return try await database.write { connection in
-                if let lock = dialect.migrationLock { _ = try connection.rows(lock) }
+                try connection.beginMigration()
                 guard try connection.rows("SELECT number FROM migration WHERE number = \(migration.number)").isEmpty else { return false }
                 for statement in migration.statements { try connection.execute(SQL(raw: statement)) }
                 try connection.execute(

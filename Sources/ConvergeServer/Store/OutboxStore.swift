@@ -76,6 +76,7 @@ public struct OutboxStore: Sendable {
             INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms)
             VALUES (\(id), \(organisation), \(person), \(message.kind), \(sealed), \(notAfter), 'waiting', 0, \(now), \(now))
             """)
+        db.tell(Self.channel)
     }
 
     /// Does what `insert` costs, for a message that nobody gets: a row of the same size with nothing in it, over from the start.
@@ -87,6 +88,8 @@ public struct OutboxStore: Sendable {
             INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms, done_ms)
             VALUES (\(id), \(organisation), NULL, \(message.kind), \(sealed), \(notAfter), 'decoy', 0, \(now), \(now), \(now))
             """)
+        // What stands for a message takes the time of one.
+        db.tell(Self.channel)
     }
 
     /// The kinds of which something is due. Looks without claiming, so that an idle worker never writes.
@@ -184,6 +187,9 @@ public struct OutboxStore: Sendable {
             WHERE done_ms >= \(since) AND person_id = \(person) AND kind = \(kind) AND state = 'sent' LIMIT 1
             """) != nil
     }
+
+    /// Where new messages are told of.
+    static let channel = "converge_outbox"
 
     static func aad(_ id: String) -> String { "outbox:\(id)" }
 }

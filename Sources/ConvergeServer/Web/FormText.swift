@@ -49,7 +49,13 @@ enum FormText {
             default: bytes.append(byte)
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return withoutNUL(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// No engine but one stores a NUL in a text. As browsers do with one in a page, the sign for what cannot be shown takes its place,
+    /// so that whatever refuses odd characters refuses this one.
+    static func withoutNUL(_ text: String) -> String {
+        text.utf8.contains(0) ? String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 })) : text
     }
 
     private static func nibble(_ byte: UInt8) -> UInt8? {

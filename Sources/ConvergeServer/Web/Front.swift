@@ -74,6 +74,10 @@ public struct Front: Sendable {
         } catch StoreError.full {
             instance.log.error("disk full", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
             return Self.again(FaultPage(kind: .full, requestID: arrival.id), after: 60)
+        } catch StoreError.unavailable(let reason) {
+            instance.log.error(
+                "store unavailable", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")", "reason": "\(reason)"])
+            return Self.again(FaultPage(kind: .unavailable, requestID: arrival.id), after: 10)
         } catch is Overtaken {
             return .page(ExpiredPage(kind: .elsewhere, start: "/"), status: 409)
         } catch is BodyTooLarge {

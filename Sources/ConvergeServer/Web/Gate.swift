@@ -24,7 +24,7 @@ struct Arrival: Sendable {
 
     func request(_ context: FrontContext) -> AnonymousRequest {
         var parameters: [String: String] = [:]
-        for (name, value) in context.parameters { parameters[String(name)] = String(value) }
+        for (name, value) in context.parameters { parameters[String(name)] = FormText.withoutNUL(String(value)) }
         return AnonymousRequest(
             id: id, path: path, parameters: parameters, query: query, form: form, browserHash: browserHash,
             sessionSecret: sessionSecret, csrf: csrf, network: network, address: address, mayReadMetrics: mayReadMetrics, agent: agent,

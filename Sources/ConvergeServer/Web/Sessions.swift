@@ -34,7 +34,7 @@ extension Instance {
             try await database.write { db in
                 try sessions.touch(session.id, now: now, idleUntil: now + .minutes(policy.idleMinutes), db)
             }
-        } catch let error as StoreError where error == .busy || error == .full {
+        } catch let error as StoreError where error.isPassing {
             // A page that only reads is shown although nothing can be written; the next one moves the limit.
             log.warning("idle limit not moved", metadata: ["reason": "\(error)"])
         }

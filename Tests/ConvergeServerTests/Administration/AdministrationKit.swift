@@ -18,7 +18,9 @@ extension TestServer {
     func waiting() async throws -> [OutboxMessage] {
         let instance = self.instance
         return try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid").map { row in
+            let order = instance.database.dialect.order
+            let rows = try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY \(fragment: order)")
+            return try rows.map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: row.choice("kind", as: OutboxMessage.Kind.self), tries: 0,

@@ -131,7 +131,7 @@ struct AuditPageTests {
         #expect(try await server.administration.audit(.init(limit: 501)) { _ in })
     }
 
-    @Test("a page of the log is a range of the index, not a walk from the newest event")
+    @Test("a page of the log is a range of the index, not a walk from the newest event", .ofTheFile)
     func plan() async throws {
         let server = try await TestServer(), instance = server.instance, now = server.clock.now
         let plan = try await instance.database.read { db in

@@ -25,7 +25,7 @@ struct AssembleTests {
         let error = await #expect(throws: KeyRingError.self) {
             try await TestServer(folder: server.folder, configure: { $0.keyRingPath = mistyped })
         }
-        #expect(error == .lost(path: mistyped, database: server.folder + "/converge.db"))
+        #expect(error == .lost(path: mistyped, database: server.instance.config.storeName))
         #expect(error?.description.contains(mistyped) == true && !exists(mistyped))
         try await TestServer(folder: server.folder).instance.close()
     }
@@ -36,7 +36,7 @@ struct AssembleTests {
         let error = await #expect(throws: KeyRingError.self) {
             try await TestServer(folder: server.folder, configure: { $0.keyRingPath = other.folder + "/keys.json" })
         }
-        #expect(error == .foreign(path: other.folder + "/keys.json", database: server.folder + "/converge.db"))
+        #expect(error == .foreign(path: other.folder + "/keys.json", database: server.instance.config.storeName))
         try await TestServer(folder: server.folder).instance.close()
     }
 

@@ -42,6 +42,33 @@ import Testing
         #expect(config.organisation.mailDomains == ["a.org", "b.org"])
     }
 
+    @Test func `the store is a file or a PostgreSQL database, whose password stands elsewhere`() throws {
+        #expect(try Config.read(yaml: good, environment: [:]).postgres == nil)
+        let server = "database: { postgres: 'host=db1.example.org dbname=converge user=converge sslmode=verify-full' }\n"
+        let config = try Config.read(yaml: good + "\n" + server, environment: ["CONVERGE_DATABASE_PASSWORD": "hunter3"])
+        #expect(config.postgres?.password?.text == "hunter3" && config.postgres?.sessions == 8)
+        #expect(config.storeName == "converge at db1.example.org" && !"\(config)".contains("hunter3"))
+        try config.validateForProduction()
+        for (text, word) in [
+            ("host=db1 dbname=x password=hunter4", "must not hold the password"), ("postgresql://u:hunter4@db1/x", "must not hold"),
+            ("host=db1", "must name host and dbname"), ("dbname=x", "must name host and dbname"), ("host db1 hunter4", "connection string"),
+        ] {
+            let found = problems(good + "\ndatabase: { postgres: '\(text)' }")
+            #expect(found.count == 1 && found[0].contains(word) && !found[0].contains("hunter4"), "\(text): \(found)")
+        }
+        #expect(problems(good + "\ndatabase: { postgres: 'host=db1 dbname=x', path: /x }").contains { $0.contains("not both") })
+        for text in ["host=db1 dbname=x sslmode=require", "host=localhost,db1 dbname=x sslmode=prefer"] {
+            let plain = try Config.read(yaml: good + "\ndatabase: { postgres: '\(text)' }", environment: [:])
+            #expect(throws: ConfigError.self) { try plain.validateForProduction() }
+        }
+        for host in ["localhost", "/var/run/postgresql", "db1"] {
+            let local = try Config.read(yaml: good + "\ndatabase: { postgres: 'host=\(host) dbname=x' }", environment: [:])
+            try local.validateForProduction()
+        }
+        let demo = try Config.demo(dataFolder: "/d", port: 8099, environment: ["CONVERGE_DATABASE_POSTGRES": "host=db1 dbname=x"])
+        #expect(demo.postgres != nil && demo.keyRingPath == "/d/keys.json")
+    }
+
     @Test func `every key of the table is read and documented`() {
         for key in ConfigKey.all {
             // A list where one value belongs, or a mapping where a list belongs, must be noticed: so the key was read.

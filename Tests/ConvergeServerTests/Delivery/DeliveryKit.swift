@@ -87,7 +87,8 @@ struct DeliveryKit {
     func waiting() async throws -> [OutboxMessage] {
         let instance = self.instance
         return try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE state = 'waiting' ORDER BY rowid").map { row in
+            let order = instance.database.dialect.order
+            return try db.rows("SELECT * FROM outbox WHERE state = 'waiting' ORDER BY \(fragment: order)").map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: row.choice("kind", as: OutboxMessage.Kind.self), tries: 0,

@@ -153,7 +153,7 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `the table never holds number, address or code in clear`() async throws {
+    @Test(.ofTheFile) func `the table never holds number, address or code in clear`() async throws {
         let gateway = try await ScriptedGateway("503 No", "200 OK"), kit = try await DeliveryKit(texts: gateway.server.port)
         let marked = try await kit.insertText(code: "73519264")
         let secrets = [DeliveryKit.number.e164, String(DeliveryKit.number.e164.dropFirst()), "73519264", "ada.private"]

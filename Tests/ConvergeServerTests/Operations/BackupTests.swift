@@ -4,7 +4,7 @@ import Testing
 
 @testable import ConvergeServer
 
-@Suite("Backup and restore")
+@Suite("Backup and restore", .ofTheFile)
 struct BackupTests {
     private static let key = Secret("12345678901234567890")
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ConvergeServer
 
-@Suite("The doctor")
+@Suite("The doctor", .ofTheFile)
 struct DoctorTests {
     private func examine(_ config: Config, clock: TestClock = TestClock(now: TestServer.start)) async throws -> [String: Doctor.Finding] {
         let curl = Curl()

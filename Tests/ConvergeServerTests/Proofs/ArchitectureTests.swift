@@ -85,7 +85,7 @@ extension ArchitectureRule {
                 ("Sources/converge/A.swift", "let sql = \"INSERT INTO person (id)\""),
             ]),
         .imports(["GRDB", "SQLite3", "CSQLite", "GRDBSQLite"], onlyIn: ["Store/SQLiteDatabase.swift"]),
-        .imports(["PostgresNIO", "CLibpq", "CPostgres", "CPQ"], onlyIn: ["Store/PostgresDatabase.swift"]),
+        .imports(["PostgresNIO", "CLibpq", "CPostgres", "CPQ"], onlyIn: ["Store/Postgres/PostgresSession.swift"]),
     ]
 
     /// Every library of the system and every framework at its place.
@@ -93,6 +93,7 @@ extension ArchitectureRule {
         .imports(["CSodium"], onlyIn: ["Passwords/PasswordHasher.swift"]), .imports(["CQREncode"], onlyIn: ["Web/QRCode.swift"]),
         .imports(["CZxcvbn"], onlyIn: ["Passwords/Strength.swift"]), .imports(["CCurl"], onlyIn: ["Delivery/Curl.swift"]),
         .imports(["CPhone"], onlyIn: ["Directory/PhoneParser.swift"]),
+        .imports(["NIOPosix"], onlyIn: ["Store/Postgres/PostgresPool.swift", "Passwords/PasswordHasher.swift", "Delivery/Curl.swift"]),
         .imports(
             ["Hummingbird", "HummingbirdCore", "NIOCore"],
             onlyIn: ["Web/Front.swift", "Web/ConnectionThread.swift", "Web/Gate.swift", "App/Server.swift"]),
@@ -155,7 +156,9 @@ private enum Parts {
     /// One name each that crosses the line on purpose.
     static let exceptions: [String: Set<String>] = ["Views": ["NoticeEvent", "AdministratorNotice"]]
     /// What only assembling, operating and the commands may name: nobody else reaches behind the protocols.
-    static let assembly: Set<String> = ["SQLiteDatabase", "Sweeper", "Server", "OutboxWorker", "Migrator"]
+    static let assembly: Set<String> = [
+        "SQLiteDatabase", "PostgresDatabase", "PostgresPool", "PostgresSession", "Sweeper", "Server", "OutboxWorker", "Migrator",
+    ]
 
     @Sendable static func offenders(_ files: [SourceFile]) -> [String] {
         let parts = files.filter { $0.part != nil }

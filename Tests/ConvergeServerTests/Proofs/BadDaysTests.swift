@@ -10,7 +10,7 @@ import Testing
 struct BadDaysTests {
     // MARK: the disk
 
-    @Test("a full disk is said in a sentence, changes nothing, and is over when there is room again")
+    @Test("a full disk is said in a sentence, changes nothing, and is over when there is room again", .ofTheFile)
     func fullDisk() async throws {
         let server = try await TestServer(), browser = TestBrowser(server),
             sqlite = try #require(server.instance.database as? SQLiteDatabase)
@@ -48,7 +48,7 @@ struct BadDaysTests {
 
     // MARK: the lock of another process
 
-    @Test("a store that another process holds is answered with “try again”, and works when it is free")
+    @Test("a store that another process holds is answered with “try again”, and works when it is free", .ofTheFile)
     func lockedStore() async throws {
         let server = try await TestServer(), browser = TestBrowser(server)
         try await server.add("ada")

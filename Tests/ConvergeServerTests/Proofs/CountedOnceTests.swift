@@ -214,7 +214,8 @@ extension TestServer {
     /// For tests of ten thousand steps whose subject is not the disk: nothing is flushed any more.
     func skipFlushes() async throws {
         let inner = (instance.database as? FailingDatabase)?.inner ?? instance.database
-        let sqlite = try #require(inner as? SQLiteDatabase)
+        // The throw-away server of the other engine flushes nothing.
+        guard let sqlite = inner as? SQLiteDatabase else { return }
         _ = try await sqlite.pragma("synchronous = OFF")
         #expect(try await sqlite.pragma("synchronous") == "0")
     }

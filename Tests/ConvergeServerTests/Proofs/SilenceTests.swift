@@ -82,7 +82,7 @@ struct SilenceTests {
         try await watch.learnLinks()
     }
 
-    @Test("a planted leak is seen, in each of the places", arguments: ["log", "database", "address"])
+    @Test("a planted leak is seen, in each of the places", .ofTheFile, arguments: ["log", "database", "address"])
     func planted(_ place: String) async throws {
         let heard = Heard(), server = try await TestServer(), watch = SecretWatch(server, heard)
         let code = watch.learn("271828")

@@ -78,7 +78,9 @@ extension TestServer {
     func messages() async throws -> [OutboxMessage] {
         let instance = self.instance
         return try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid DESC").map { row in
+            let order = instance.database.dialect.order
+            let rows = try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY \(fragment: order)")
+            return try rows.reversed().map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: row.choice("kind", as: OutboxMessage.Kind.self), tries: 0,

@@ -16,8 +16,9 @@ final class Household: @unchecked Sendable {
 
     static let phoneNumber = "+447700900184", address = "ada@okafor-family.example"
 
-    init(policy: PolicyDocument? = nil) async throws {
-        server = try await TestServer(policy: policy)
+    init(policy: PolicyDocument? = nil, on server: TestServer? = nil) async throws {
+        if let server { self.server = server } else { self.server = try await TestServer(policy: policy) }
+        let server = self.server
         browser = TestBrowser(server)
         ada = try await server.add("ada", display: "Ada Okafor")
         app = try await server.give(ada, .totpApp, content: CredentialContent(secret: secret), by: .appCode)
@@ -53,8 +54,10 @@ final class Household: @unchecked Sendable {
     func notMeLink() async throws -> String {
         let instance = server.instance
         let bodies = try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE kind = 'mail' AND state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid DESC").map {
-                row in
+            let order = instance.database.dialect.order
+            let rows = try db.rows(
+                "SELECT * FROM outbox WHERE kind = 'mail' AND state = 'waiting' AND sealed IS NOT NULL ORDER BY \(fragment: order)")
+            return try rows.reversed().map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: .mail, tries: 0, notAfter: row.moment("not_after_ms"),

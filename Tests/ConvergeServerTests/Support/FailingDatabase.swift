@@ -111,4 +111,8 @@ private struct FailingConnection: Connection {
         try database.count(sql.text)
         return try inner.execute(sql)
     }
+
+    func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }
+    func tell(_ channel: String) { inner.tell(channel) }
+    func beginMigration() throws { try inner.beginMigration() }
 }

@@ -27,12 +27,13 @@ final class TestServer: Sendable {
 
     /// - Parameters:
     ///   - folder: an existing folder, for a server that starts again on its data.
+    ///   - engine: where its tables are.
     ///   - configure: for example a gateway on loopback.
     ///   - box: nil for a server that has only its gateways.
     ///   - over: for example a database that fails.
     init(
         folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start), policy: PolicyDocument? = nil,
-        configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
+        engine: Engine = .ofServers, configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
         over: (any Database) -> any Database = { $0 }, log: Logger = TestServer.quiet
     ) async throws {
         let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
@@ -41,6 +42,7 @@ final class TestServer: Sendable {
         self.clock = clock
         var config = Config.demo(dataFolder: path, port: 8080)
         config.organisation.country = "GB"
+        if engine == .postgres { config.postgres = try await TestPostgres.settings(folder: path) }
         configure(&config)
         let instance = try await Instance.assemble(
             config: config, world: .fixed(clock: clock, seed: UInt64.random(in: 1...UInt64.max)),
@@ -114,7 +116,9 @@ final class TestServer: Sendable {
     func latestCode(to: String? = nil) async throws -> String {
         let instance = self.instance
         let messages = try await instance.database.read { db in
-            try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY rowid DESC").map { row in
+            let order = instance.database.dialect.order
+            let rows = try db.rows("SELECT * FROM outbox WHERE state = 'waiting' AND sealed IS NOT NULL ORDER BY \(fragment: order)")
+            return try rows.reversed().map { row in
                 try instance.outbox.open(
                     OutboxRecord(
                         id: row.text("id"), kind: row.choice("kind", as: OutboxMessage.Kind.self), tries: 0,

@@ -9,13 +9,23 @@ struct FaultPage: Page {
         case other
         /// There is no room to write anything down.
         case full
+        /// The store was out of reach, perhaps only when it should have confirmed.
+        case unavailable
+
+        fileprivate var lead: String {
+            switch self {
+            case .other: "fault.lead"
+            case .full: "fault.full"
+            case .unavailable: "fault.unavailable"
+            }
+        }
     }
 
     var kind = Kind.other
     var requestID: String
     var again = "/"
 
-    var frame: Frame { Frame(heading: Message("fault.heading"), lead: Message(kind == .full ? "fault.full" : "fault.lead")) }
+    var frame: Frame { Frame(heading: Message("fault.heading"), lead: Message(kind.lead)) }
 
     func body(_ say: Speaker) -> Slots {
         [

@@ -1,0 +1,291 @@
+public import ConvergeCore
+import Foundation
+import Synchronization
+
+/// The store in a PostgreSQL database, 15 or newer.
+///
+/// A write is serializable: each closure sees the store as if it were alone, as with SQLite's one writer. The price is that the
+/// engine may ask to run it again, which the closures allow.
+public final class PostgresDatabase: Database {
+    /// How the server is reached.
+    public struct Settings: Sendable, Hashable {
+        /// Of several hosts the one that takes writes is used.
+        public var address: PostgresAddress
+        public var password: Secret?
+        /// Sessions at most.
+        public var sessions: Int
+        /// How long one statement may take, in seconds; so long is a lost connection sought again, too.
+        public var statementSeconds: Int
+
+        public init(address: PostgresAddress, password: Secret? = nil, sessions: Int = 8, statementSeconds: Int = 10) {
+            self.address = address
+            self.password = password
+            self.sessions = sessions
+            self.statementSeconds = statementSeconds
+        }
+
+        fileprivate var parameters: [String: String] { address.completed(password: password, statementSeconds: statementSeconds) }
+        /// The server ends a statement first; this is for one that says nothing at all.
+        fileprivate var deadlineSeconds: Double { Double(statementSeconds) + 5 }
+    }
+
+    /// How often one transaction is tried at most.
+    static let triesMax = 12
+
+    let pool: PostgresPool
+    private let settings: Settings
+
+    public var dialect: Dialect { .postgres }
+
+    /// Prepares the pool and opens one session, so that a wrong address is found at the start.
+    public init(_ settings: Settings) async throws {
+        self.settings = settings
+        pool = PostgresPool(size: settings.sessions) {
+            try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds)
+        }
+        do {
+            try await pool.run(Self.checkServer)
+        } catch {
+            try? await pool.close()
+            throw Self.storeError(error)
+        }
+    }
+
+    /// Refuses what Converge cannot work with.
+    private static func checkServer(_ session: PostgresSession) throws {
+        guard session.serverVersion >= 150_000 else {
+            throw StoreError.fault("PostgreSQL \(session.serverVersion / 10_000) is too old. Converge needs 15 or newer.")
+        }
+        let encoding = try session.execute("SELECT pg_encoding_to_char(encoding) AS n FROM pg_database WHERE datname = current_database()")
+        guard try encoding.rows().first?.text("n") == "UTF8" else {
+            throw StoreError.fault(
+                "The database is not encoded in UTF8. Make one that is: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
+        }
+    }
+
+    public func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
+        try await attempt("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", isWrite: false, body)
+    }
+
+    @discardableResult
+    public func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
+        try await attempt("BEGIN ISOLATION LEVEL SERIALIZABLE", isWrite: true, body)
+    }
+
+    public func close() async throws { try await pool.close() }
+
+    // MARK: transactions
+
+    /// Where a transaction stood when it failed.
+    private enum Stage: Sendable { case before, ending }
+
+    private struct Failure: Error, Sendable {
+        let error: any Error
+        let stage: Stage
+    }
+
+    /// Runs a transaction, again where the engine asks for it or the connection broke before its end. When it breaks while the
+    /// end is being confirmed, nobody knows what became of it, and it is not run again: a secret must not be spent twice.
+    private func attempt<T: Sendable>(
+        _ begin: String, isWrite: Bool, _ body: @escaping @Sendable (any Connection) throws -> T
+    ) async throws -> T {
+        let clock = World.system().stopwatch, end = clock() + Int64(settings.statementSeconds) * 1_000_000_000
+        let deadline = settings.deadlineSeconds
+        var tries = 0
+        while true {
+            tries += 1
+            do {
+                return try await pool.run { session in
+                    session.deadlineSeconds = deadline
+                    return try Self.transaction(session, begin, isWrite: isWrite, body)
+                }
+            } catch let failure as Failure {
+                guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax, clock() < end else {
+                    throw Self.storeError(failure.error)
+                }
+                if Self.isConnection(failure.error) { pool.forgetIdle() }
+            } catch let error as PostgresError where error.kind == .connection {
+                guard tries < Self.triesMax, clock() < end else { throw Self.storeError(error) }
+                pool.forgetIdle()
+            } catch {
+                throw Self.storeError(error)
+            }
+            try await Task.sleep(for: Self.pause(tries))
+        }
+    }
+
+    private static func transaction<T>(
+        _ session: PostgresSession, _ begin: String, isWrite: Bool, _ body: (any Connection) throws -> T
+    ) throws -> T {
+        let connection = PostgresConnection(session: session), result: T
+        do {
+            try session.run(begin)
+            result = try body(connection)
+            // A statement that failed and was shrugged off would turn the commit into a rollback without a word.
+            if isWrite, let failed = connection.failure { throw failed }
+            do { try session.run("COMMIT") } catch { throw Failure(error: error, stage: .ending) }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            // Whatever was made of it: a transaction that the engine refused runs again, or ends with the engine's word.
+            let cause = connection.failure.flatMap { $0.kind.isStore ? nil : $0 } ?? error
+            if !session.isBroken { try? session.run("ROLLBACK") }
+            throw cause is PostgresError ? Failure(error: cause, stage: .before) : cause
+        }
+        connection.committed()
+        return result
+    }
+
+    private static func mayRepeat(_ failure: Failure, isWrite: Bool) -> Bool {
+        guard let error = failure.error as? PostgresError else { return false }
+        switch error.kind {
+        case .retry: return true
+        case .connection: return failure.stage == .before || !isWrite
+        case .store: return false
+        }
+    }
+
+    private static func isConnection(_ error: any Error) -> Bool { (error as? PostgresError)?.kind == .connection }
+
+    private static let collisions = Atomic<UInt64>(0)
+
+    /// Growing and uneven, so that two that collided do not collide again. Nobody has to be unable to guess it, so a counter will do.
+    private static func pause(_ tries: Int) -> Duration {
+        let count = collisions.wrappingAdd(1, ordering: .relaxed).newValue &* 0x9E37_79B9_7F4A_7C15
+        return .milliseconds(1 + Int(count >> 40) % (4 << min(tries, 8)))
+    }
+
+    private static func storeError(_ error: any Error) -> any Error {
+        let error = (error as? Failure)?.error ?? error
+        guard let error = error as? PostgresError else { return error }
+        return switch error.kind {
+        case .retry: StoreError.busy
+        case .connection: StoreError.unavailable(error.reason)
+        case .store(let error): error
+        }
+    }
+
+    // MARK: notifications
+
+    /// When something was told on a channel, until the task is cancelled. A connection that breaks is made anew; what was told
+    /// meanwhile is missed, so that one is told at each new connection.
+    public func notifications(_ channel: String) -> AsyncStream<Void>? {
+        let settings = self.settings
+        return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            let listener = Listener(settings.parameters, channel: channel) { continuation.yield() }
+            continuation.onTermination = { _ in listener.stop() }
+            listener.start()
+        }
+    }
+
+    // MARK: for `doctor`
+
+    /// What the server says of itself.
+    struct Facts: Sendable {
+        var version: String
+        /// Settings without which an acknowledged change may be lost.
+        var unsafe: [String]
+        var collation: String
+        var isEncrypted: Bool
+    }
+
+    func facts() async throws -> Facts {
+        do {
+            return try await pool.run { session in
+                let row = try session.execute(
+                    """
+                    SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+                        current_setting('full_page_writes') AS full_page_writes,
+                        current_setting('synchronous_commit') AS synchronous_commit,
+                        (SELECT datcollate FROM pg_database WHERE datname = current_database()) AS collation
+                    """
+                ).rows()[0]
+                let needed = ["fsync", "full_page_writes", "synchronous_commit"]
+                return Facts(
+                    version: try row.text("version"), unsafe: try needed.filter { try row.text($0) == "off" },
+                    collation: try row.text("collation"), isEncrypted: session.isEncrypted)
+            }
+        } catch {
+            throw Self.storeError(error)
+        }
+    }
+}
+
+/// A session in the shape both engines share.
+private final class PostgresConnection: Connection {
+    let session: PostgresSession
+    /// The first statement that failed; it ended the transaction at the server.
+    private(set) var failure: PostgresError?
+    private var actions: [@Sendable () -> Void] = []
+    private var told: Set<String> = []
+
+    init(session: PostgresSession) {
+        self.session = session
+    }
+
+    func rows(_ sql: SQL) throws -> [Row] { try noting { try session.execute(sql).rows() } }
+
+    func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
+
+    func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
+
+    func tell(_ channel: String) { told.insert(channel) }
+
+    func beginMigration() throws {
+        // The server is still watched, but an index over a million rows takes its time.
+        session.deadlineSeconds = 3600
+        for statement in Dialect.postgres.migration { try execute(statement) }
+    }
+
+    /// Telling is a transaction of its own: within the other one it would make all commits of the server wait for each other.
+    func committed() {
+        for action in actions { action() }
+        for channel in told.sorted() { if let notify = Dialect.postgres.notify(channel) { _ = try? session.execute(notify) } }
+    }
+
+    /// What the store can name is thrown in its words, the rest asks for another run.
+    private func noting<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as PostgresError {
+            failure = failure ?? error
+            if case .store(let named) = error.kind { throw named }
+            throw error
+        }
+    }
+}
+
+/// Waits for notifications on a thread of its own: libpq waits by blocking.
+private final class Listener: Sendable {
+    private let isStopped = Atomic(false)
+    private let parameters: [String: String]
+    private let channel: String
+    private let tell: @Sendable () -> Void
+
+    init(_ parameters: [String: String], channel: String, tell: @escaping @Sendable () -> Void) {
+        self.parameters = parameters
+        self.channel = channel
+        self.tell = tell
+    }
+
+    func start() {
+        let thread = Thread { [self] in listen() }
+        thread.name = "converge-listen"
+        thread.start()
+    }
+
+    func stop() { isStopped.store(true, ordering: .relaxed) }
+
+    private var goesOn: Bool { !isStopped.load(ordering: .relaxed) }
+
+    private func listen() {
+        while goesOn {
+            do {
+                let session = try PostgresSession(parameters, deadlineSeconds: 15)
+                try session.run("LISTEN \(channel)")
+                tell()  // whatever was told before is unknown: look once
+                while goesOn { if try !session.notification(within: 1).isEmpty { tell() } }
+            } catch {
+                Thread.sleep(forTimeInterval: 1)
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+import ConvergeCore
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import ConvergeServer
+
+/// What happens to the store when something happens to its server: it goes and comes back, another takes over, or it is not the one
+/// that it says.
+@Suite(.ofPostgres, .serialized) struct PostgresServerTests {
+    private func settings(_ conninfo: String, seconds: Int = 10) throws -> PostgresDatabase.Settings {
+        PostgresDatabase.Settings(address: try PostgresAddress(conninfo), sessions: 4, statementSeconds: seconds)
+    }
+
+    // MARK: it goes and comes back
+
+    @Test func `a server that is started again is found again, and what it confirmed is there`() async throws {
+        try await OwnPostgres.with { server in
+            let database = try await PostgresDatabase(settings(server.conninfo + " dbname=postgres"))
+            try await database.write { try $0.execute("CREATE TABLE done (n BIGINT PRIMARY KEY)") }
+            let confirmed = Confirmed()
+            let writers = (0..<4).map { writer in
+                Task {
+                    for n in 0..<100 {
+                        let number = writer * 1000 + n
+                        do {
+                            try await database.write { try $0.execute("INSERT INTO done VALUES (\(number))") }
+                            confirmed.yes(number)
+                        } catch StoreError.unavailable {
+                            confirmed.unknown(number)
+                        }
+                    }
+                }
+            }
+            try await server.control("restart")
+            for writer in writers { try await writer.value }
+            let there = try await database.read { try Set($0.rows("SELECT n FROM done").map { try $0.int("n") }) }
+            #expect(confirmed.yes.subtracting(there).isEmpty, "confirmed and lost")
+            #expect(there.subtracting(confirmed.yes).isSubset(of: confirmed.unknown), "done, and somebody was told that it was not")
+            #expect(confirmed.yes.count > 300)
+            try await database.close()
+        }
+    }
+
+    @Test func `while it is away people are told to try again, a monitor sees it, and then everything goes on`() async throws {
+        try await OwnPostgres.with { own in
+            let settings = try settings(own.conninfo + " dbname=postgres", seconds: 1)
+            let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = settings }), browser = TestBrowser(server)
+            try await server.add("ada")
+            try await browser.open("/sign-in")
+            try await own.control("stop")
+            let tab = browser.tab()
+            try await tab.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+            #expect(tab.page.status == 503 && tab.headers[.retryAfter] == "10", "\(tab.page.status)")
+            #expect(tab.page.says("could not be reached") && !tab.page.html.contains("127.0.0.1"), "\(tab.page.text)")
+            try await tab.open("/readyz")
+            #expect(tab.page.status == 503)
+            try await own.control("start")
+            try await browser.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+            #expect(browser.page.title.contains("More information required"), "\(browser.page.text)")
+            try await tab.open("/readyz")
+            #expect(tab.page.status == 200)
+            try await server.instance.close()
+        }
+    }
+
+    // MARK: another takes over
+
+    @Test func `of several the one that takes writes is used, also when that changes`() async throws {
+        try await OwnPostgres.with { server in
+            let shared = try #require(TestPostgres.conninfo)
+            func port(_ conninfo: String) throws -> String { String(try #require(conninfo.firstMatch(of: /port=(\d+)/)).1) }
+            let own = try port(server.conninfo), other = try port(shared)
+            try await TestPostgres.withDatabase { place in
+                let name = try #require(place.address.values["dbname"])
+                let admin = try await PostgresDatabase(settings(server.conninfo + " dbname=postgres"))
+                try await admin.command("CREATE DATABASE \(name)")
+                let database = try await PostgresDatabase(
+                    settings("host=127.0.0.1,127.0.0.1 port=\(own),\(other) user=converge dbname=\(name)"))
+                func used() async throws -> String? {
+                    try await database.write { connection in
+                        try connection.execute("CREATE TABLE IF NOT EXISTS n (v BIGINT)")
+                        return try connection.row("SELECT current_setting('port') AS p")?.text("p")
+                    }
+                }
+                #expect(try await used() == own)
+                // The first is demoted under its sessions: it refuses writes from now on, as a standby does.
+                try await admin.command("ALTER SYSTEM SET default_transaction_read_only = on")
+                try await admin.command("SELECT pg_reload_conf()")
+                try await until("it refuses writes") { (try? await used()) == other }
+                #expect(try await used() == other)
+                try await database.close()
+                let fresh = try await PostgresDatabase(
+                    settings("host=127.0.0.1,127.0.0.1 port=\(own),\(other) user=converge dbname=\(name)"))
+                #expect(try await fresh.read { try $0.row("SELECT current_setting('port') AS p")?.text("p") } == other)
+                try await fresh.close()
+                try await admin.close()
+            }
+        }
+    }
+
+    private func until(_ what: String, _ isTrue: () async throws -> Bool) async throws {
+        for _ in 0..<200 {
+            if try await isTrue() { return }
+            await Task.yield()
+        }
+        Issue.record("never: \(what)")
+    }
+
+    // MARK: it is not the one that it says
+
+    @Test func `the server's certificate is checked: who signed it, and its name`() async throws {
+        let conninfo = try #require(TestPostgres.conninfo), folder = try TemporaryFolder()
+        let ca = try #require(ProcessInfo.processInfo.environment["CONVERGE_TEST_POSTGRES_CA"])
+        func open(_ host: String, _ root: String) async throws -> PostgresDatabase {
+            try await PostgresDatabase(settings("\(conninfo) host=\(host) dbname=postgres sslmode=verify-full sslrootcert=\(root)"))
+        }
+        let database = try await open("localhost", ca)
+        let facts = try await database.facts()
+        #expect(facts.isEncrypted)
+        #expect(facts.unsafe == ["fsync", "full_page_writes", "synchronous_commit"], "the doctor would say so of this server")
+        try await database.close()
+        for (host, root) in [("127.0.0.1", ca), ("localhost", try other(folder)), ("localhost", folder.path + "/nowhere.pem")] {
+            let error = await #expect(throws: StoreError.self, "\(host) \(root)") { try await open(host, root) }
+            #expect(error?.description.contains("certificate") == true, "\(String(describing: error))")
+        }
+    }
+
+    /// A certificate of somebody else.
+    private func other(_ folder: TemporaryFolder) throws -> String {
+        let path = folder.path + "/other.pem", process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+        process.arguments = [
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=Somebody else",
+            "-keyout", folder.path + "/other.key", "-out", path,
+        ]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return path
+    }
+
+    @Test func `a connection to elsewhere is verified unless the operator says otherwise, and one on this machine need not be`() throws {
+        func mode(_ text: String) throws -> String? {
+            try PostgresAddress(text + " dbname=converge").completed(password: nil, statementSeconds: 10)["sslmode"]
+        }
+        #expect(try mode("host=db1.example.org") == "verify-full" && mode("host=127.0.0.1,db1.example.org") == "verify-full")
+        #expect(try mode("host=/var/run/postgresql") == nil && mode("host=localhost") == nil)
+        #expect(try mode("host=db1.example.org sslmode=require") == "require")
+        let address = try PostgresAddress("postgresql://converge@db1.example.org:5433,db2.example.org/id?sslmode=verify-full")
+        #expect(address.description == "id at db1.example.org, db2.example.org" && address.isProtected && !address.isLocal)
+        #expect(try !PostgresAddress("host=db1.example.org dbname=converge sslmode=require").isProtected)
+        let all = address.completed(password: Secret("x"), statementSeconds: 3)
+        #expect(
+            all["password"] == "x" && all["target_session_attrs"] == "read-write"
+                && all["options"]?.contains("statement_timeout=3000") == true)
+        #expect(
+            try PostgresAddress("host=a dbname=b options='-c search_path=x'").completed(password: nil, statementSeconds: 1)["options"]?
+                .hasSuffix("-c search_path=x") == true)
+    }
+
+    // MARK: what belongs to it
+
+    @Test func `the doctor looks at the server, and says what is missing`() async throws {
+        let server = try await TestServer(engine: .postgres)
+        try await server.add("dana", roles: [.globalAdministrator])
+        try await server.instance.close()
+        var config = server.instance.config
+        config.isDemo = false
+        func examine(_ config: Config) async throws -> [String: Doctor.Finding] {
+            let curl = Curl()
+            let doctor = Doctor(config: config, world: .fixed(clock: server.clock), environment: [:], curl: curl)
+            let findings = await doctor.examine()
+            try await curl.close()
+            return Dictionary(findings.map { ($0.check, $0) }, uniquingKeysWith: { $1 })
+        }
+        let findings = try await examine(config)
+        for check in ["database", "connection", "collation", "migrations", "secrets", "people"] {
+            #expect(findings[check]?.state == .ok, "\(check): \(findings[check]?.text ?? "missing")")
+        }
+        #expect(findings["disk"] == nil)
+        #expect(findings["durability"]?.state == .fail && findings["durability"]?.text.contains("fsync=off") == true)
+        let empty = try await TestPostgres.withDatabase { settings in
+            config.postgres = settings
+            return try await examine(config)
+        }
+        #expect(empty["database"]?.state == .ok && empty["migrations"]?.state == .fail)
+        let nowhere = try await examine(config)
+        #expect(nowhere["database"]?.state == .fail && nowhere["database"]?.text.contains("does not exist") == true)
+    }
+
+    @Test func `backup and restore say that the server has its own`() async throws {
+        let server = try await TestServer(engine: .postgres), folder = try TemporaryFolder()
+        let problem = await #expect(throws: Administration.Problem.self) {
+            try await server.administration.backup(to: folder.path + "/copy")
+        }
+        #expect(problem.map { "\($0)" }?.contains("pg_dump") == true)
+        let restore = Restore(config: server.instance.config, world: .system(), resources: try ResourceFolder.find(environment: [:]))
+        let refused = await #expect(throws: Administration.Problem.self) { try await restore.run(folder.path + "/copy", force: true) }
+        #expect(refused.map { "\($0)" }?.contains("pg_restore") == true)
+        try await server.instance.close()
+    }
+
+    @Test func `a worker is woken by what another node writes`() async throws {
+        let server = try await TestServer(engine: .postgres), other = try await TestServer(folder: server.folder, engine: .postgres)
+        let signal = server.instance.outboxSignal, curl = Curl(threads: 1), worker = OutboxWorker(server.instance, curl: curl)
+        var seen = signal.generation
+        let running = Task { try await worker.run() }
+        // The worker looks by itself now and then; only being told raises the count, as nothing here is ever sent.
+        await signal.wait(since: seen, atMost: .seconds(60))
+        #expect(signal.generation > seen, "a new connection looks once")
+        seen = signal.generation
+        let instance = other.instance, now = other.clock.now
+        try await instance.database.write { db in
+            try instance.outbox.insertDecoy(
+                OutboxMessage(kind: .mail, to: "x@example.org", body: "x"), id: "decoy", notAfter: now + .minutes(5), now: now, db)
+        }
+        await signal.wait(since: seen, atMost: .seconds(60))
+        #expect(signal.generation > seen)
+        running.cancel()
+        _ = try? await running.value
+        try await curl.close()
+        for server in [server, other] { try await server.instance.close() }
+    }
+}
+
+/// What writers were told.
+private final class Confirmed: @unchecked Sendable {
+    private let lock = NSLock()
+    private var confirmed: Set<Int> = [], open: Set<Int> = []
+
+    func yes(_ number: Int) { lock.withLock { _ = confirmed.insert(number) } }
+    func unknown(_ number: Int) { lock.withLock { _ = open.insert(number) } }
+    var yes: Set<Int> { lock.withLock { confirmed } }
+    var unknown: Set<Int> { lock.withLock { open } }
+}
+
+extension PostgresDatabase {
+    /// Runs one statement outside of any transaction.
+    func command(_ statement: String) async throws { try await pool.run { try $0.run(statement) } }
+}
