@@ -37,10 +37,15 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         copy(out->e164, formatted);
         // A number may read back as another one, and then one telephone would pass for two: zeros that lead it where none can ("00 007…" in
         // a country with a trunk prefix), or a sign of mobile telephones that is dialled no longer ("+52 1 …"). The second reading
-        // counts, where it is the last and nothing was added that the person typed for something else.
+        // counts, where it is the last and nothing was added that the person typed for something else. What was given in this very form,
+        // as every stored number is, has been read a second time by that.
         PhoneNumber again;
         std::string second, third;
-        if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &second);
+        if (formatted == std::string(text, len)) {
+            second = formatted;
+        } else if (util.Parse(formatted, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) {
+            util.Format(again, PhoneNumberUtil::E164, &second);
+        }
         if (second != formatted) {
             if (util.Parse(second, "ZZ", &again) == PhoneNumberUtil::NO_PARSING_ERROR) util.Format(again, PhoneNumberUtil::E164, &third);
             if (number.italian_leading_zero() || third != second || !util.IsPossibleNumber(again)) {

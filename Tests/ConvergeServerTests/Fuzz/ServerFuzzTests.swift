@@ -48,7 +48,7 @@ struct ServerFuzzTests {
     @Test("a configuration is read or refused by name, whatever is in the file")
     func configuration() throws {
         let seen = Seen()
-        try FuzzRun.cases(500, Self.configuration { try seen.note { try Config.read(yaml: $0, environment: [:]) }($0) })
+        try FuzzRun.cases(1000, Self.configuration { try seen.note { try Config.read(yaml: $0, environment: [:]) }($0) })
         // Were nearly all of them refused, nothing would be known of what is read, and the other way round.
         #expect(seen.read > 10 && seen.refused > 50, "\(seen.read) were read, \(seen.refused) refused")
     }
