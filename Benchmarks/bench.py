@@ -159,6 +159,15 @@ class Server:
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
 
 
+def peak(process: int) -> float:
+    """The most resident megabytes that a process had so far; 0 when it has ended."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    except FileNotFoundError:
+        return 0.0
+    return int(found.group(1)) / 1024 if found else 0.0
+
+
 # --- data
 
 
@@ -584,15 +593,19 @@ class Bench:
         proposed = self.folder / "proposed.yaml"
         proposed.write_text(POLICY.replace("allow: [appCode]\nreset", "allow: [appCode, text]\nreset").replace("gates: 1", "gates: 2"))
         with open(os.devnull, "wb") as nowhere:
-            begun = time.monotonic()
+            begun, memory = time.monotonic(), 0.0
             process = subprocess.Popen(
                 [self.server.program, "policy", "check", proposed, "--json", "--config", self.server.config],
                 stdout=nowhere, env=self.server.environment,
             )
-            _, _, usage = os.wait4(process.pid, 0)
+            # What the kernel tells at the end counts this program's memory, too, from before the other one took its place.
+            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                memory = max(memory, peak(process.pid))
+                time.sleep(0.02)
             self.figures["check"] = time.monotonic() - begun
+            _, _, usage = os.wait4(process.pid, 0)
             self.figures["checkCPU"] = usage.ru_utime + usage.ru_stime
-            self.figures["checkMemory"] = usage.ru_maxrss / 1024
+            self.figures["checkMemory"] = memory
         self.say(
             f"policy check: {self.figures['check']:.2f} s, {self.figures['checkCPU']:.2f} s CPU, {self.figures['checkMemory']:.0f} MB"
         )
@@ -645,13 +658,13 @@ def full_scans(database: Path, statements: set[str]) -> tuple[int, list[str]]:
 class Plans:
     """Every operation once more, with the program's statements written down."""
 
-    #: Commands that read everybody: that is what they are for, and they stream.
-    REPORTS = [["policy", "check", "{proposed}"], ["user", "list"]]
+    #: Commands that read everything: that is what they are for, and they stream or count.
+    REPORTS = [["policy", "check", "{proposed}"], ["user", "list"], ["doctor"]]
     COMMANDS = [
         ["user", "show", "bench00000"], ["user", "pass", "bench00000"], ["user", "revoke-sessions", "bench00000"],
         ["user", "role", "bench00000", "--add", "helpdesk"], ["user", "reset-password", "bench00001"], ["user", "admin-code"],
         ["explain", "bench00000"], ["audit", "--limit", "20"], ["audit", "--person", "bench00000"], ["audit", "--result", "failure"],
-        ["audit", "--category", "Authentication Methods", "--hours", "24"], ["policy", "show"], ["doctor"],
+        ["audit", "--category", "Authentication Methods", "--hours", "24"], ["policy", "show"],
     ]
 
     def __init__(self, bench: Bench) -> None:
