@@ -235,7 +235,7 @@ class Server:
             except FileNotFoundError:
                 continue
             total += seconds
-            if name.startswith("TP-#"):
+            if name.startswith("hash-"):
                 hashing += seconds
         return total, hashing
 
@@ -609,7 +609,7 @@ class Bench:
             signed.append(measured)
         whole = Measured(
             [a for m in signed for a in m.answers], sum(m.seconds for m in signed), sum(m.cpu for m in signed),
-            sum(m.hashing for m in signed), sum(m.jobs for m in signed),
+            sum(m.hashing for m in signed), sum(m.jobs for m in signed), sum(m.engine for m in signed),
         )
         self.phases["whole sign-in"] = whole
         self.figures["raw"] = statistics.mean(raw)
