@@ -8,7 +8,7 @@ import Testing
 @Suite(.ofPostgres) struct PostgresDriverTests {
     /// A database of its own with a table of numbers.
     private func with(
-        sessions: Int = 4, seconds: Int = 10, _ run: (PostgresDatabase, PostgresDatabase.Settings) async throws -> Void
+        sessions: Int = 4, seconds: Int = 60, _ run: (PostgresDatabase, PostgresDatabase.Settings) async throws -> Void
     ) async throws {
         try await TestPostgres.withDatabase { settings in
             var settings = settings

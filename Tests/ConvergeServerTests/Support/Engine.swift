@@ -77,8 +77,8 @@ enum TestPostgres {
 
     static var isThere: Bool { conninfo != nil }
 
-    /// Few sessions: many tests run at once.
-    static func settings(_ database: String, _ more: String = "", sessions: Int = 4, seconds: Int = 10) throws -> PostgresDatabase.Settings
+    /// Few sessions: many tests run at once, and what may take seconds in use takes longer among them.
+    static func settings(_ database: String, _ more: String = "", sessions: Int = 4, seconds: Int = 60) throws -> PostgresDatabase.Settings
     {
         let address = try PostgresAddress("\(try #require(conninfo)) dbname=\(database) \(more)")
         return PostgresDatabase.Settings(address: address, sessions: sessions, statementSeconds: seconds)
