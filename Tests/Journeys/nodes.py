@@ -37,13 +37,15 @@ class Node:
         self.number, self.folder, self.port = number, folder, free_port()
         self.log = folder / f"node-{number}.log"
         self.process: subprocess.Popen | None = None
+        #: What is set for it alone.
+        self.environment: dict[str, str] = {}
 
     def launch(self, configuration: Path, environment: dict[str, str]) -> None:
         assert self.process is None, f"node {self.number} runs already"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--config", configuration], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                env=environment | {"CONVERGE_LISTEN_PORT": str(self.port)}, cwd=self.folder,
+                env=environment | self.environment | {"CONVERGE_LISTEN_PORT": str(self.port)}, cwd=self.folder,
             )
 
     def wait_ready(self) -> None:
