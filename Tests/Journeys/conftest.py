@@ -69,14 +69,6 @@ def server(request, tmp_path, mailbox):
 
 
 @pytest.fixture
-def nodes(request, tmp_path, mailbox):
-    """Two nodes, or as many as CONVERGE_TEST_NODES says, in any run of the tests that has PostgreSQL."""
-    if not engine.POSTGRES:
-        pytest.skip("several nodes need PostgreSQL")
-    yield from _run_nodes(NODES or 2, request, tmp_path, mailbox)
-
-
-@pytest.fixture
 def gateway_server(request, tmp_path, mailbox):
     """The same, and its texts go to `server.gateway`, which can be told to break."""
     if NODES:

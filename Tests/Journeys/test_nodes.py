@@ -11,14 +11,13 @@ import pytest
 
 import engine
 import store
-import test_first_day
 from balancer import Balancer
 from mailserver import Mailbox
 from nodes import Nodes
 from rawhttp import Raw, all_at_once
 from server import free_port
 from stories import BEN_PHONE, PASSWORDS, SIGN_IN_ALLOWS, TEXT_CODE, change_policy
-from test_proofs import RIVALS, newest, register
+from test_proofs import RIVALS, register
 from textgateway import TextGateway
 
 SOMEBODY = "green lamps along the pier"
@@ -135,7 +134,7 @@ def ben_at_his_code(pair: Nodes) -> Raw:
 
 def ben_signed_in(pair: Nodes) -> Raw:
     raw = ben_at_his_code(pair)
-    raw.submit("/answer", code=newest((pair,), BEN_PHONE))
+    raw.submit("/answer", code=pair.latest_code(BEN_PHONE))
     assert raw.path == "/", raw.answer.heading
     return raw
 
@@ -162,7 +161,7 @@ def test_a_policy_is_in_force_at_every_node_at_once(pair):
 @pytest.mark.engines
 def test_of_fifty_rivals_over_both_nodes_one_wins(pair):
     ben = ben_at_his_code(pair)
-    code, before = newest((pair,), BEN_PHONE), store.audit(pair.data, "ben", "signedIn")
+    code, before = pair.latest_code(BEN_PHONE), store.audit(pair.data, "ben", "signedIn")
     seen = len(pair.balancer.answered_by)
     answers = all_at_once([ben.prepare("/answer", code=code) for _ in range(RIVALS)])
     assert [a.status for a in answers if a.status >= 500] == []
@@ -228,12 +227,3 @@ def test_wrong_passwords_are_counted_over_all_nodes(pair):
     assert [a.status for a in answers if a.status >= 500 and a.status != 503] == []
     compared = [a for a in answers if re.search("We could not sign you in", a.text)]
     assert len(compared) <= 10, f"{len(compared)} were compared"
-
-
-@on_postgres
-@pytest.mark.engines
-def test_a_restart_of_both_between_any_two_steps_loses_nothing(nodes, new_person):
-    """The whole first day in a browser, each request at another node than the one before."""
-    test_first_day.test_a_restart_between_any_two_steps_loses_nothing(nodes, new_person)
-    served = nodes.balancer.answered_by
-    assert abs(served.count(0) - served.count(1)) <= 12, served

@@ -55,33 +55,27 @@ class Steady:
                     return self.raw
             except (OSError, http.client.HTTPException):
                 pass
+            self.walker.told["pages that did not come"] += 1
             self.walker.rest()
         raise AssertionError(f"{path} was not answered for {PATIENCE} s")
 
-    def post(self, action: str, **fields: str) -> bool:
-        """Sends a form until there is an answer; whether the first one was it. Otherwise it may have been done unheard."""
+    def post(self, action: str, **fields: str) -> None:
+        """Sends a form until there is an answer. One that did not come may have been done unheard, and the next tries find it done."""
         if not self.raw.has_form(action):
             raise Astray(f"no {action} on {self.raw.path}, {self.raw.answer.heading}")
         request = self.raw.prepare(action, **fields)
-        answer = self.walker.send(request)
-        return self.take(answer, request)
+        self.take(self.walker.until_answered(request), request)
 
-    def take(self, answer: Answer | None, request: Request) -> bool:
-        was_first, end = answer is not None, time.monotonic() + PATIENCE
-        while answer is None:
-            assert time.monotonic() < end, f"{request.path} was not answered for {PATIENCE} s"
-            self.walker.rest()
-            answer = self.walker.send(request)
+    def take(self, answer: Answer, request: Request) -> None:
         # The cookies of this answer, then the page that it leads to, which may take several tries.
         self.raw._follow(Answer(200, answer.headers, answer.text), request.path)
         if 300 <= answer.status < 400:
             self.get(answer.header("Location"))
-        return was_first
 
 
-class Walker(threading.Thread):
+class Walker:
     def __init__(self, nodes: Nodes, number: int, chance: random.Random) -> None:
-        super().__init__(daemon=True)
+        self._thread: threading.Thread | None = None
         self.nodes, self.number, self.chance = nodes, number, chance
         self.user, self.phone = f"walker{number}", f"+4477009002{number:02}"
         self.app: AuthenticatorApp | None = None
@@ -103,13 +97,6 @@ class Walker(threading.Thread):
         self._inside: Steady | None = None
         self._open: list[dict[str, str]] = []
 
-    def again(self) -> Walker:
-        """The same person with the same book, for another round."""
-        next = Walker(self.nodes, self.number, self.chance)
-        own = ("app", "told", "wrong", "passwords", "kept", "gone", "offered", "before", "since", "_step", "_inside", "_open")
-        next.__dict__.update({name: self.__dict__[name] for name in own})
-        return next
-
     # --- the first day, with nobody in the way
 
     def set_up(self) -> None:
@@ -129,7 +116,21 @@ class Walker(threading.Thread):
 
     # --- rounds
 
-    def run(self) -> None:
+    def start(self) -> None:
+        self.over.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> bool:
+        """Whether it has come to an end."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def rest_of_the_day(self) -> None:
+        """No session outlives the night."""
+        self._inside, self._open = None, []
+
+    def _run(self) -> None:
         while not self.over.is_set():
             try:
                 self._round()
@@ -147,8 +148,9 @@ class Walker(threading.Thread):
         if not self._inside:
             self._inside = self._sign_in()
         if self._inside:
-            self._enrol(self._inside)
-            self._delete(self._inside)
+            for _ in range(3):
+                self._enrol(self._inside)
+                self._delete(self._inside)
             if self.chance.random() < 0.5:
                 self._sign_out()
         if self.chance.random() < 0.4:
@@ -191,9 +193,8 @@ class Walker(threading.Thread):
         if len(winners) > 1:
             self.wrong.append(("twice", f"{len(winners)} sessions for the code of step {step}"))
         if not winners and None in answers:
-            self.told["answers that did not come"] += answers.count(None)
             for (browser, request), answer in zip(pairs, answers):
-                if answer is None and (late := self._until_answered(request)).opens_session:
+                if answer is None and (late := self.until_answered(request)).opens_session:
                     winners.append(((browser, request), late))
         for (browser, request), answer in winners[:1]:
             browser.take(answer, request)
@@ -204,13 +205,6 @@ class Walker(threading.Thread):
             return browser
         return None
 
-    def _until_answered(self, request: Request) -> Answer:
-        end = time.monotonic() + PATIENCE
-        while (answer := self.send(request)) is None:
-            assert time.monotonic() < end, f"{request.path} was not answered for {PATIENCE} s"
-            self.rest()
-        return answer
-
     def _enrol(self, browser: Steady) -> None:
         before = self._list(browser)
         browser.get("/security-info/add")
@@ -220,8 +214,7 @@ class Walker(threading.Thread):
         if 'class="key' not in browser.raw.answer.text:
             return  # five are there
         app = _app_on(browser.raw)
-        if not browser.post("/code", code=hotp(app.secret, self._now())):
-            self.told["answers that did not come"] += 1
+        browser.post("/code", code=hotp(app.secret, self._now()))
         confirmed = browser.raw.path.startswith("/security-info?")
         new = self._list(browser) - before
         if confirmed and not new:
@@ -240,8 +233,7 @@ class Walker(threading.Thread):
         if not browser.raw.has_form(path):
             raise Astray(f"{browser.raw.path}, {browser.raw.answer.heading}")
         self.kept.discard(id)
-        if not browser.post(path):
-            self.told["answers that did not come"] += 1
+        browser.post(path)
         if id in self._list(browser):
             self.kept.add(id)
         else:
@@ -300,8 +292,7 @@ class Walker(threading.Thread):
         new = f"tall ships leaving at dusk {self.chance.randrange(10**6)}"
         self.passwords.append(new)
         opened = list(self._open)
-        if not browser.post("/password", new=new, again=new):
-            self.told["answers that did not come"] += 1
+        browser.post("/password", new=new, again=new)
         if browser.raw.answer.heading == "Your new password works":
             self.passwords = [new]
             self.told["resets"] += 1
@@ -328,9 +319,19 @@ class Walker(threading.Thread):
         """None: nobody knows whether it was done."""
         try:
             answer = request.send()
+            if self.is_answer(answer, request.path):
+                return answer
         except (OSError, http.client.HTTPException):
-            return None
-        return answer if self.is_answer(answer, request.path) else None
+            pass
+        self.told["answers that did not come"] += 1
+        return None
+
+    def until_answered(self, request: Request) -> Answer:
+        end = time.monotonic() + PATIENCE
+        while (answer := self.send(request)) is None:
+            assert time.monotonic() < end, f"{request.path} was not answered for {PATIENCE} s"
+            self.rest()
+        return answer
 
     def is_answer(self, answer: Answer, path: str) -> bool:
         if answer.status == 500:
@@ -389,7 +390,8 @@ class Walker(threading.Thread):
                 secrets = [secret for secret in self.offered.get(flow, ()) if secret.startswith(kind)]
                 accepted.update(secrets or [f"{kind} of {flow}, never offered"])
         found += [("twice", f"{secret} was accepted {times} times") for secret, times in accepted.items() if times > 1]
-        ((sessions,),) = store.rows(self.nodes.data, "SELECT COUNT(*) FROM session s JOIN person p ON p.id = s.person_id WHERE p.name = ? AND s.created_ms > ?", self.user, self.since)
+        ((sessions,),) = store.rows(self.nodes.data, "SELECT COUNT(*) FROM session s JOIN person p ON p.id = s.person_id WHERE p.name = ? AND s.revoked_ms IS NULL AND s.created_ms > ?", self.user, self.since)
+        # A session that is renewed ends with it, so each sign-in leaves one at most.
         if sessions > signed_in:
             found.append(("alive", f"{sessions} sessions after {signed_in} sign-ins"))
         return found
