@@ -1,7 +1,7 @@
 """The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database, and the database
 itself is stopped, restarted and killed. What each of them was told is compared with the store.
 
-    CONVERGE_FAULT_RUN=14 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -s -k test_faults"""
+    CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -s -k test_faults"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from textgateway import TextGateway
 from walkers import Walker
 
 #: Rounds, each with one sort of fault.
-ROUNDS = int(os.environ.get("CONVERGE_FAULT_RUN", "14" if os.environ.get("CONVERGE_EVERY_CASE") else "0"))
+ROUNDS = int(os.environ.get("CONVERGE_FAULT_RUN", "8" if os.environ.get("CONVERGE_EVERY_CASE") else "0"))
 WALKERS = 6
 #: How often each round's fault happens.
 TIMES = 3
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not engine.POSTGRES, reason="several nodes need PostgreSQL"),
-    pytest.mark.skipif(not ROUNDS, reason="takes minutes: CONVERGE_FAULT_RUN=14"),
+    pytest.mark.skipif(not ROUNDS, reason="takes minutes: CONVERGE_FAULT_RUN=8"),
 ]
 
 
