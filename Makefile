@@ -23,12 +23,13 @@ test: ## build, lint and run every test once
 	scripts/with-postgres swift test --skip-build --parallel
 	@$(MAKE) --no-print-directory measure
 	scripts/journeys
-	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -m engines
+	CONVERGE_TEST_ENGINE=postgres CONVERGE_TEST_NODES=2 scripts/with-postgres scripts/journeys -m engines
 
-test-all: ## the tests of `make test`, with every journey at every width the walks through their whole product, and all on PostgreSQL too
+test-all: ## the tests of `make test`, with every journey at every width the walks through their whole product, all on PostgreSQL too, and again through three nodes
 	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres swift test --skip-build --no-parallel --filter ConvergeServerTests
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys
+	CONVERGE_TEST_ENGINE=postgres CONVERGE_TEST_NODES=3 scripts/with-postgres scripts/journeys
 
 measure: ## measure whether names that exist can be told by the time of an answer (tests must be built)
 	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter sameTime

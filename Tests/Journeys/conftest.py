@@ -12,10 +12,13 @@ from playwright.sync_api import expect, sync_playwright
 
 import engine
 from mailserver import Mailbox
+from nodes import Nodes
 from person import SIZES, Person
 from server import ROOT, Server
 from textgateway import TextGateway
 
+#: How many nodes every story's server is; 0: one program.
+NODES = int(os.environ.get("CONVERGE_TEST_NODES", "0"))
 RESULTS = ROOT / ".build/journeys"
 
 
@@ -34,6 +37,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if engine.POSTGRES and (item.get_closest_marker("file") or item.get_closest_marker("without_server")):
             item.add_marker(pytest.mark.skip(reason="not about PostgreSQL"))
+        if NODES and item.get_closest_marker("one_program"):
+            item.add_marker(pytest.mark.skip(reason="about one program"))
 
 
 def pytest_generate_tests(metafunc):
@@ -55,13 +60,20 @@ def browser():
 
 @pytest.fixture
 def server(request, tmp_path, mailbox):
-    """`converge demo` that sends mail over SMTP to `server.mailbox`; texts stay in its box."""
-    yield from _run(Server(tmp_path, _relay(mailbox)), request, mailbox)
+    """`converge demo` that sends mail over SMTP to `server.mailbox`; texts stay in its box. With CONVERGE_TEST_NODES=2 two of
+    `converge serve` behind a balancer, whose texts go to `server.gateway`."""
+    if NODES:
+        yield from _run_nodes(NODES, request, tmp_path, mailbox)
+    else:
+        yield from _run(Server(tmp_path, _relay(mailbox)), request, mailbox)
 
 
 @pytest.fixture
 def gateway_server(request, tmp_path, mailbox):
     """The same, and its texts go to `server.gateway`, which can be told to break."""
+    if NODES:
+        yield from _run_nodes(NODES, request, tmp_path, mailbox)
+        return
     gateway = TextGateway()
     gateway.start()
     server = Server(tmp_path, _relay(mailbox) | {"CONVERGE_TEXT_URL": gateway.address})
@@ -87,6 +99,15 @@ def _relay(mailbox: Mailbox) -> dict[str, str]:
         "CONVERGE_MAIL_SECURITY": "none",
         "CONVERGE_MAIL_FROM": "converge@example.org",
     }
+
+
+def _run_nodes(count: int, request, folder: Path, mailbox: Mailbox):
+    gateway = TextGateway()
+    gateway.start()
+    try:
+        yield from _run(Nodes(folder, _relay(mailbox), count, gateway), request, mailbox)
+    finally:
+        gateway.stop()
 
 
 def _run(server: Server, request, mailbox: Mailbox):

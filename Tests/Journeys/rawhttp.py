@@ -36,14 +36,16 @@ class Request:
     path: str
     cookie: str
     body: str
+    #: The port that it goes to; None: the one of the address.
+    via: int | None = None
 
     def send(self) -> Answer:
         headers = {"Cookie": self.cookie, "Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
-        return exchange(self.port, "POST", self.path, headers, self.body)
+        return exchange(self.port, "POST", self.path, headers, self.body, self.via)
 
 
-def exchange(port: int, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def exchange(port: int, method: str, path: str, headers: dict[str, str], body: str | None = None, via: int | None = None) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", via or port, timeout=60)
     try:
         connection.request(method, path, body, {"Host": f"localhost:{port}", **headers})
         answer = connection.getresponse()
@@ -66,23 +68,28 @@ def all_at_once(requests: list[Request]) -> list[Answer]:
 
 @dataclass
 class Raw:
-    """One browser, at one of the servers' ports."""
+    """One browser, at one of the servers' ports. Behind a balancer `port` is the balancer's, and `via` one node's, past the balancer."""
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
     answer: Answer | None = None
     path: str = "/"
+    via: int | None = None
 
     def at(self, port: int) -> Raw:
         """The same browser at another process."""
         return Raw(port, dict(self.cookies), self.answer, self.path)
+
+    def by(self, node: int | None) -> Raw:
+        """The same browser, led to one node; None: through the balancer."""
+        return Raw(self.port, self.cookies, self.answer, self.path, node)
 
     @property
     def cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def get(self, path: str) -> Raw:
-        return self._follow(exchange(self.port, "GET", path, {"Cookie": self.cookie}), path)
+        return self._follow(exchange(self.port, "GET", path, {"Cookie": self.cookie}, via=self.via), path)
 
     def form(self, action: str) -> tuple[str, dict[str, str]]:
         """Address and hidden fields of the form that posts to an action ending so."""
@@ -107,7 +114,7 @@ class Raw:
     def prepare(self, action: str, **fields: str) -> Request:
         """The request that pressing the button would send, not sent yet."""
         path, hidden = self.form(action)
-        return Request(self.port, path, self.cookie, urllib.parse.urlencode({**hidden, **fields}))
+        return Request(self.port, path, self.cookie, urllib.parse.urlencode({**hidden, **fields}), self.via)
 
     def submit(self, action: str, **fields: str) -> Raw:
         request = self.prepare(action, **fields)
@@ -134,6 +141,6 @@ class Raw:
             if not 300 <= answer.status < 400:
                 break
             path = answer.header("Location")
-            answer = exchange(self.port, "GET", path, {"Cookie": self.cookie})
+            answer = exchange(self.port, "GET", path, {"Cookie": self.cookie}, via=self.via)
         self.answer, self.path = answer, path
         return self

@@ -47,6 +47,17 @@ def wait_for(what: str, look, seconds: float = 20.0):
         time.sleep(0.05)
 
 
+def end(process: subprocess.Popen, kill: bool, tail) -> None:
+    """Ends a program, asked politely or not."""
+    process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"the server did not stop when asked to:\n{tail()}") from None
+
+
 class News:
     """Hands out what is new for somebody, so that a test never takes the code before the last one."""
 
@@ -136,14 +147,10 @@ class Server:
             return
         self._learn()
         process, self._process = self._process, None
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"the server did not stop when asked to:\n{self.tail()}") from None
-        log = self.log.read_text(errors="replace") if self.log.exists() else ""
+        end(process, kill, self.tail)
+        self._search(self.log.read_text(errors="replace") if self.log.exists() else "")
+
+    def _search(self, log: str) -> None:
         leaks = self.secrets.leaks(self.data, log)
         assert not leaks, "written down in clear:\n" + "\n".join(leaks)
 
@@ -159,7 +166,10 @@ class Server:
             self.outbox()
         except (urllib.error.URLError, OSError, ValueError):
             return
-        with urllib.request.urlopen(f"{self.address}/metrics", timeout=10) as answer:
+        self._read_metrics(self.address)
+
+    def _read_metrics(self, address: str) -> None:
+        with urllib.request.urlopen(f"{address}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         assert "process_start_time_seconds " in text, f"what a monitor reads is not there: {text[:200]}"
         self.secrets.counted.append(text)

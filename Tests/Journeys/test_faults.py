@@ -1,0 +1,236 @@
+"""The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database, and the database
+itself is stopped, restarted and killed. What each of them was told is compared with the store.
+
+    CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -s -k test_faults"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+import engine
+import store
+from conftest import _relay
+from nodes import Node, Nodes
+from textgateway import TextGateway
+from walkers import Walker
+
+#: Rounds, each with one sort of fault.
+ROUNDS = int(os.environ.get("CONVERGE_FAULT_RUN", "8" if os.environ.get("CONVERGE_EVERY_CASE") else "0"))
+WALKERS = 6
+#: How often each round's fault happens.
+TIMES = 3
+#: Seconds that the balancer waits for a node.
+BALANCER = 4.0
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not engine.POSTGRES, reason="several nodes need PostgreSQL"),
+    pytest.mark.skipif(not ROUNDS, reason="takes minutes: CONVERGE_FAULT_RUN=8"),
+]
+
+
+@pytest.fixture
+def cluster(request, tmp_path, mailbox):
+    """Two nodes whose sessions at the database can be told apart, and a commit that is there when it is confirmed."""
+    gateway = TextGateway()
+    gateway.start()
+    nodes = Nodes(tmp_path, _relay(mailbox), 2, gateway, patience=BALANCER)
+    nodes.mailbox = mailbox
+    request.node.converge_server = nodes
+    engine.flush(nodes.data)
+    for node in nodes.nodes:
+        node.environment["CONVERGE_DATABASE_POSTGRES"] = f"{engine.conninfo(nodes.data)} application_name=node-{node.number}"
+    try:
+        nodes.start()
+        yield nodes
+    finally:
+        nodes.stop()
+        engine.forget(nodes.data)
+        gateway.stop()
+
+
+class Faults:
+    """What happens to them. Each ends with everything running again."""
+
+    def __init__(self, nodes: Nodes, chance: random.Random) -> None:
+        self.nodes, self.chance = nodes, chance
+        self.all = [
+            self.one_node_is_killed, self.the_database_is_restarted, self.one_node_is_paused, self.the_database_is_killed,
+            self.both_nodes_are_killed, self.one_node_is_paused_for_long, self.one_node_is_cut_off, self.the_database_is_away,
+        ]
+
+    def _one(self) -> Node:
+        return self.chance.choice(self.nodes.nodes)
+
+    def _start(self, *nodes: Node) -> None:
+        for node in nodes:
+            self.nodes.launch(node)
+        for node in nodes:
+            node.wait_ready()
+
+    def one_node_is_killed(self) -> None:
+        node = self._one()
+        node.stop(kill=True)
+        time.sleep(self.chance.uniform(0.5, 2))
+        self._start(node)
+
+    def both_nodes_are_killed(self) -> None:
+        for node in self.nodes.nodes:
+            node.stop(kill=True)
+        self._start(*self.nodes.nodes)
+
+    def one_node_is_paused(self) -> None:
+        self._pause(BALANCER * 0.6)
+
+    def one_node_is_paused_for_long(self) -> None:
+        """The balancer gives up first; what the node had taken it does afterwards, unheard."""
+        self._pause(BALANCER * 1.6)
+
+    def _pause(self, seconds: float) -> None:
+        node = self._one()
+        node.pause()
+        time.sleep(seconds)
+        node.go_on()
+
+    def one_node_is_cut_off(self) -> None:
+        """Its sessions at the database end as often as it makes new ones."""
+        node, end = self._one(), time.monotonic() + 3
+        while time.monotonic() < end:
+            engine.cut(self.nodes.data, f"node-{node.number}")
+            time.sleep(0.1)
+
+    def the_database_is_restarted(self) -> None:
+        control("restart", "-m", "fast")
+
+    def the_database_is_killed(self) -> None:
+        """Without a word, in the middle of whatever it was writing; then it recovers."""
+        control("restart", "-m", "immediate")
+
+    def the_database_is_away(self) -> None:
+        control("stop", "-m", "fast")
+        time.sleep(self.chance.uniform(1, 4))
+        control("start")
+
+
+def control(*arguments: str) -> None:
+    subprocess.run([os.environ["CONVERGE_TEST_POSTGRES_CTL"], *arguments], check=True, timeout=60)
+
+
+def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster):
+    nodes = cluster
+    seed = int(os.environ.get("CONVERGE_TEST_SEED", random.randrange(10**6)))
+    chance = random.Random(seed)
+    print(f"\nCONVERGE_TEST_SEED={seed}")
+    walkers = [Walker(nodes, number, random.Random(seed + number)) for number in range(WALKERS)]
+    for walker in walkers:
+        walker.set_up()
+    nodes.advance(days=2)  # what was registered just now is no proof of a reset
+    faults = Faults(nodes, chance)
+    wrong: list[tuple[str, str]] = []
+    for round in range(ROUNDS):
+        fault = faults.all[round % len(faults.all)]
+        before = sum((walker.told for walker in walkers), Counter())
+        for walker in walkers:
+            walker.start()
+        with Ticking(nodes):
+            for _ in range(TIMES):
+                time.sleep(chance.uniform(0.5, 2.5))
+                fault()
+            time.sleep(2)
+        for walker in walkers:
+            walker.over.set()
+        with Ticking(nodes):
+            for walker in walkers:
+                assert walker.join(120), f"{walker.user} waits for ever, round {round}"
+        for node in nodes.nodes:
+            node.wait_ready()
+        found = [entry for walker in walkers for entry in walker.wrong] + [entry for walker in walkers for entry in settled(walker)]
+        for walker in walkers:
+            walker.wrong = []
+        wrong += found + [("fault", problem) for problem in store.problems(nodes.data)]
+        did = sum((walker.told for walker in walkers), Counter()) - before
+        print(f"{round + 1:3}. {TIMES} times {fault.__name__.replace('_', ' ')}: " + ", ".join(f"{n} {what}" for what, n in sorted(did.items())))
+        for kind, what in found:
+            print(f"     {kind}: {what}")
+        nodes.advance(hours=25)
+        for walker in walkers:
+            walker.rest_of_the_day()
+    told = sum((walker.told for walker in walkers), Counter())
+    texts = nodes.gateway.texts
+    keys = Counter(text.key for text in texts)
+    bodies = {(text.key, text.body) for text in texts}
+    count = Counter(kind for kind, _ in wrong)
+    changes = sum(told[what] for what in ("registrations", "deletions", "resets", "sign-outs"))
+    print(f"confirmed changes {changes}, lost {count['lost']}")
+    print(f"sign-ins {told['sign-ins']}, secrets accepted twice {count['twice']}")
+    print(f"ended sessions tried again {told['ended sessions tried again']}, sessions that should not exist {count['alive']}")
+    print(f"texts {len(keys)}, sent again with the same key {len(texts) - len(keys)}; "
+          f"posts without an answer {told['answers that did not come']}, pages {told['pages that did not come']}")
+    assert [entry for entry in wrong if entry[0] != "astray"] == [], f"seed {seed}"
+    assert len(bodies) == len(keys), "a repeat says the same"
+    assert told["sign-ins"] > ROUNDS and changes > ROUNDS and told["resets"] and told["answers that did not come"], "they really did something"
+    assert told["astray"] <= sum(told.values()) // 20, [entry for entry in wrong if entry[0] == "astray"]
+    planted(nodes, walkers)
+
+
+def settled(walker: Walker) -> list[tuple[str, str]]:
+    """What its book and the store say differently, now that everybody is still. A node that was paused may have to finish first."""
+    end = time.monotonic() + 10
+    while (found := walker.compare()) and time.monotonic() < end:
+        time.sleep(0.5)
+    browser = walker._at_the_code()
+    return found + ([] if browser else [("lost", f"{walker.user} does not get in")])
+
+
+class Ticking:
+    """The clock of an authenticator's app moves on meanwhile, thirty times as fast as a real one."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+
+    def __enter__(self) -> None:
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.over.wait(1):
+            self.nodes.advance(seconds=30)
+
+    def __exit__(self, *_) -> None:
+        self.over.set()
+        self.thread.join()
+
+
+def planted(nodes: Nodes, walkers: list[Walker]) -> None:
+    """The comparison is not blind: a lost credential, a lost password, a code accepted again and a session of nobody's are found."""
+    first, second, third, fourth = walkers[:4]
+    person = "(SELECT id FROM person WHERE name = '{}')".format
+    engine.change(nodes.data, f"UPDATE credential SET state = 'retired' WHERE id = '{sorted(first.kept)[0]}'")
+    assert any(kind == "lost" for kind, _ in first.compare())
+    engine.change(nodes.data, f"UPDATE person SET password_hash = (SELECT password_hash FROM person WHERE name = 'ben') WHERE name = '{second.user}'")
+    second._at_the_code()
+    assert second.wrong and second.wrong[0][0] == "lost"
+    answered = store.ACTIVITIES["challengeAnswered"]
+    columns = "organisation_id, at_ms, category, activity, result, person_id, person_name, actor_kind, correlation_id, details"
+    engine.change(
+        nodes.data,
+        f"INSERT INTO audit (id, {columns}) SELECT 'planted', {columns} FROM audit WHERE activity = '{answered}' AND result = 'success' "
+        f"AND person_name = '{third.user}' ORDER BY at_ms DESC LIMIT 1",
+    )
+    assert any(kind == "twice" for kind, _ in third.compare())
+    engine.change(
+        nodes.data,
+        f"INSERT INTO audit (id, {columns.replace('correlation_id', 'case_code')}, correlation_id) "
+        f"SELECT 'planted too', {columns.replace('correlation_id', 'case_code')}, 'elsewhere' FROM audit "
+        f"WHERE activity = '{store.ACTIVITIES['signedIn']}' AND person_id = {person(fourth.user)} LIMIT 1",
+    )
+    assert any(kind == "alive" for kind, _ in fourth.compare())
