@@ -57,7 +57,8 @@ public final class PasswordHasher: Sendable {
         random = world.random
         dummy = try Self.hash(Secret(bytes: world.random(16)), cost: cost, salt: world.random(16))
         threads = NIOThreadPool(numberOfThreads: max(1, workers))
-        threads.start()
+        // Named, so that who looks at the threads sees what hashing costs.
+        threads._start(threadNamePrefix: "hash-")
     }
 
     /// How much is asked for now, and how many callers were sent away since the start.

@@ -117,7 +117,8 @@ import Testing
                     _ = try connection.rows("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
                 }
             }
-            #expect(tries.count == PostgresDatabase.triesMax)
+            // On a machine that is busy the time for all of them may be over first.
+            #expect(tries.count > 3 && tries.count <= PostgresDatabase.triesMax)
         }
     }
 

@@ -64,6 +64,43 @@ import Testing
         }
     }
 
+    // MARK: its own tools
+
+    @Test func `what pg_dump wrote goes into an empty database, and Ada signs in there with her app`() async throws {
+        let folder = try TemporaryFolder(), file = folder.path + "/converge.dump", key = Secret("12345678901234567890")
+        try await TestPostgres.withDatabase { first in
+            try await TestPostgres.withDatabase { second in
+                let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = first }), ada = try await server.add("ada")
+                try await server.give(ada, .totpApp, content: CredentialContent(secret: key), by: .appCode)
+                try Self.run("pg_dump", "--format=custom", "--file=\(file)", "--dbname=\(Self.words(first))")
+                try Self.run("pg_restore", "--exit-on-error", "--dbname=\(Self.words(second))", file)
+                // The key ring is the same one: it lies in the folder.
+                let restored = try await TestServer(
+                    folder: server.folder, clock: server.clock, engine: .sqlite, configure: { $0.postgres = second })
+                let browser = TestBrowser(restored)
+                try await browser.open("/sign-in")
+                try await browser.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+                try await browser.submit("/answer", ["code": browser.appCode(secret: key)])
+                // The code was right: what is asked for next is a second proof for a reset.
+                #expect(browser.page.title.contains("More information required"), "\(browser.page.text)")
+                for server in [server, restored] { try await server.instance.close() }
+            }
+        }
+    }
+
+    private static func words(_ settings: PostgresDatabase.Settings) -> String {
+        settings.address.values.map { "\($0.key)='\($0.value)'" }.sorted().joined(separator: " ")
+    }
+
+    private static func run(_ tool: String, _ arguments: String...) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/" + tool)
+        process.arguments = arguments
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(tool)")
+    }
+
     // MARK: another takes over
 
     @Test func `of several the one that takes writes is used, also when that changes`() async throws {

@@ -19,6 +19,9 @@ final class TestBrowser: @unchecked Sendable {
     /// Where the browser says it is, when the server believes a proxy.
     var address: String?
 
+    /// Called after each answer, those of redirects too.
+    var onAnswer: (HTTPRequest.Method, String) -> Void = { _, _ in }
+
     init(_ server: TestServer) {
         self.server = server
     }
@@ -75,6 +78,7 @@ final class TestBrowser: @unchecked Sendable {
             }
             if let address { headers[.init("X-Forwarded-For")!] = address }
             let (status, answer, html) = try await server.send(method, path, headers: headers, body: body)
+            onAnswer(method, path)
             keep(answer)
             self.headers = answer
             if followsRedirects, (300..<400).contains(status), let location = answer[.location] {

@@ -31,7 +31,7 @@ final class PostgresPool: Sendable {
         self.size = max(1, size)
         self.open = open
         threads = NIOThreadPool(numberOfThreads: max(1, size))
-        threads.start()
+        threads._start(threadNamePrefix: "store-")
     }
 
     /// How many sessions are open.

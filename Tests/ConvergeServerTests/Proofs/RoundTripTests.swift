@@ -1,0 +1,120 @@
+import ConvergeCore
+import HTTPTypes
+import Synchronization
+import Testing
+
+@testable import ConvergeServer
+
+/// Counts transactions.
+private final class CountingDatabase: Database {
+    private let inner: any Database
+    private let counts = Mutex((reads: 0, writes: 0))
+
+    init(over inner: any Database) {
+        self.inner = inner
+    }
+
+    /// The transactions since the last call.
+    func take() -> (reads: Int, writes: Int) {
+        counts.withLock { counts in
+            defer { counts = (0, 0) }
+            return counts
+        }
+    }
+
+    var dialect: Dialect { inner.dialect }
+
+    func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
+        counts.withLock { $0.reads += 1 }
+        return try await inner.read(body)
+    }
+
+    func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
+        counts.withLock { $0.writes += 1 }
+        return try await inner.write(body)
+    }
+
+    func close() async throws { try await inner.close() }
+}
+
+@Suite("A request asks the store seldom")
+struct RoundTripTests {
+    /// A guess is counted before a password is hashed and forgotten after it, and neither may wait for the hash inside a transaction.
+    private static let twoWrites: Set<String> = ["POST /sign-in"]
+
+    @Test("two or three transactions that read and one that writes at most, in every request of a first day, a second one and a reset")
+    func budget() async throws {
+        var counting: CountingDatabase?
+        let server = try await TestServer(over: { inner in
+            let database = CountingDatabase(over: inner)
+            counting = database
+            return database
+        })
+        let database = try #require(counting), seen = Mutex<[String: (reads: Int, writes: Int)]>([:])
+        let browser = TestBrowser(server)
+        browser.onAnswer = { method, path in
+            let cost = database.take(), parts = path.split(separator: "?")[0].split(separator: "/")
+            // A conversation's address without its number.
+            let name =
+                parts.first == "flows" ? "/flows/…" + parts.dropFirst(2).map { "/" + $0 }.joined() : "/" + parts.joined(separator: "/")
+            seen.withLock { seen in
+                let key = "\(method) \(name)", most = seen[key] ?? (0, 0)
+                seen[key] = (max(most.reads, cost.reads), max(most.writes, cost.writes))
+            }
+        }
+        try await server.add("ada")
+        try await server.changePolicy { $0.reset[0].minimumAgeHours = 0 }
+        _ = database.take()
+        try await firstDay(browser)
+        try await secondDay(browser)
+        try await reset(browser)
+        let costs = seen.withLock { $0 }
+        #expect(costs.count > 20, "\(costs.keys.sorted())")
+        for (request, cost) in costs.sorted(by: { $0.key < $1.key }) {
+            // The conversation, who is signed in, and what they hold at this moment.
+            let reads = request.contains("/flows/") ? 3 : 2, writes = Self.twoWrites.contains(request) ? 2 : 1
+            #expect(cost.reads <= reads && cost.writes <= writes, "\(request): \(cost.reads) read, \(cost.writes) write")
+        }
+    }
+
+    private func firstDay(_ browser: TestBrowser) async throws {
+        let server = browser.server
+        try await browser.signIn("ada")
+        try await browser.submit("/start")
+        let key = try #require(browser.page.key)
+        try await browser.submit("/code", ["code": browser.appCode(secret: key)])
+        try await browser.submit("/phone", ["country": "GB", "number": "07700 900184"])
+        try await browser.submit("/code", ["code": server.latestCode(to: "+447700900184")])
+        try await browser.submit("/kept", ["kept": "on"])
+        try await browser.submit("/finish")
+        for path in ["/security-info", "/profile", "/activity", "/security-info/default", "/security-info/add"] {
+            try await browser.open(path)
+        }
+        try await browser.submit("/security-info/add", ["method": "email"])
+        try await browser.submit("/email", ["email": "ada@okafor-family.example"])
+        try await browser.submit("/code", ["code": server.latestCode(to: "ada@okafor-family.example")])
+        try await browser.open("/sign-out")
+        try await browser.submit("/sign-out")
+    }
+
+    private func secondDay(_ browser: TestBrowser) async throws {
+        browser.server.clock.advance(by: .hours(24))
+        try await browser.signIn("ada")
+        #expect(browser.page.path.hasPrefix("/flows/"), "\(browser.page.path)")
+    }
+
+    private func reset(_ browser: TestBrowser) async throws {
+        let server = browser.server
+        try await browser.open("/reset-password")
+        try await browser.submit("/reset-password", ["name": "ada"])
+        try await browser.submit("/reason", ["reason": "forgot"])
+        try await browser.submit("/gate", ["gate": "text"])
+        try await browser.submit("/contact", ["country": "GB", "number": "07700 900184"])
+        try await browser.submit("/answer", ["code": server.latestCode(to: "+447700900184")])
+        let mail = try #require(browser.page.html.firstMatch(of: /value="([^"]+\.emailCode)"/).map { String($0.1) })
+        try await browser.submit("/gate", ["gate": mail])
+        try await browser.submit("/answer", ["code": server.latestCode(to: "ada@okafor-family.example")])
+        try await browser.submit("/password", ["new": "seven copper kettles sing", "again": "seven copper kettles sing"])
+        #expect(browser.page.heading == "Your new password works")
+    }
+}
