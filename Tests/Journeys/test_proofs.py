@@ -58,6 +58,7 @@ def rivals(twins, raw: Raw, action: str, **fields: str):
     return [raw.at((first, second)[i % 2].port).prepare(action, **fields) for i in range(RIVALS)]
 
 
+@pytest.mark.one_program
 def test_of_fifty_rivals_one_wins(twins):
     """Each secret is good once, however many try at once over two processes: text, app, recovery code, pass, link."""
     first, second = twins
@@ -251,6 +252,7 @@ def test_killed_at_any_moment(server):
     assert "is half made" in found and "has no audit row" in found and "the security version is" in found
 
 
+@pytest.mark.file
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_killed_inside_a_transaction(server):
     """The process dies at the n-th write to the write-ahead log of one step, so that part of a transaction is on the disk and the rest
