@@ -41,8 +41,8 @@ public final class SQLiteDatabase: Database {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(5)
-        // One for each thread that runs tasks: none waits for another.
-        configuration.maximumReaderCount = max(4, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        // One for each thread that may read: those of connections, and those that run everything else. None waits for another.
+        configuration.maximumReaderCount = max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         configuration.label = "converge"
         pool = try Self.mapped { [configuration] in try DatabasePool(path: path, configuration: configuration) }
         writer = GroupedWriter(pool)
