@@ -18,6 +18,8 @@ public struct StoreCopy: Sendable {
         case tableUnknown(String)
         /// A row of the new store is not what the old one holds now.
         case differs(table: String)
+        /// The copy failed, and what it had written could not be taken away.
+        case leftOver(String)
 
         public var description: String {
             switch self {
@@ -27,7 +29,8 @@ public struct StoreCopy: Sendable {
             case .inUse(let name): "\(name) is in use. Stop every node first, so that nothing is written meanwhile. Nothing was written."
             case .tableUnknown(let name): "The store has a table \(name) that this release does not know. Nothing was written."
             case .differs(let table):
-                "The table \(table) is not the same in both. Was every node stopped? The new store was emptied again."
+                "The table \(table) is not the same in both. Was every node stopped?"
+            case .leftOver(let reason): "\(reason) The new store could not be emptied again: throw it away, and copy into another one."
             }
         }
     }
@@ -82,9 +85,13 @@ public struct StoreCopy: Sendable {
             for table in Self.tables { try await compare(table, count: report.rows[table.name] ?? 0) }
             return report
         } catch {
-            for table in Self.tables.reversed() { _ = try? await target.write { db in try db.execute("DELETE FROM \(raw: table.name)") } }
+            guard (try? await empty()) != nil else { throw Problem.leftOver("\(error)") }
             throw error
         }
+    }
+
+    private func empty() async throws {
+        for table in Self.tables.reversed() { try await target.write { db in try db.execute("DELETE FROM \(raw: table.name)") } }
     }
 
     // MARK: before
