@@ -45,10 +45,15 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var email: EmailAddress?
     /// A name for people, for example that of an app installation.
     public var label: String?
+    /// Digits behind the number of an office.
+    public var `extension`: String?
 
-    public init(secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil) {
+    public init(
+        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, extension digits: String? = nil
+    ) {
         self.secret = secret
         self.phone = phone
+        self.extension = digits
         self.email = email
         self.label = label
     }
@@ -73,6 +78,7 @@ public struct CodeMessage: Hashable, Sendable {
     public enum Channel: Hashable, Sendable {
         case text(PhoneNumber)
         case email(EmailAddress)
+        case call(DialledNumber)
     }
 
     public let channel: Channel
@@ -80,12 +86,15 @@ public struct CodeMessage: Hashable, Sendable {
     /// Never delivered after this.
     public let notAfter: Moment
     public let purpose: Purpose
+    /// What waits for a decision elsewhere: the code is its handle then.
+    public let approval: ApprovalDraft?
 
-    public init(channel: Channel, code: Secret, notAfter: Moment, purpose: Purpose) {
+    public init(channel: Channel, code: Secret, notAfter: Moment, purpose: Purpose, approval: ApprovalDraft? = nil) {
         self.channel = channel
         self.code = code
         self.notAfter = notAfter
         self.purpose = purpose
+        self.approval = approval
     }
 }
 
@@ -97,6 +106,8 @@ public enum Claim: Hashable, Sendable {
     case recoveryCode(CredentialID, hash: String)
     /// A use of an access pass, by its keyed hash.
     case pass(CredentialID, hash: String)
+    /// What was approved elsewhere: won once.
+    case approval(ApprovalID)
 }
 
 /// What the comparison of an answer found.

@@ -104,6 +104,9 @@ enum Budgets {
     static let sendsPerCountry = BudgetRule(limit: 300, window: .hours(1), lock: nil)
     static let sendsPerNetwork = BudgetRule(limit: 60, window: .hours(1), lock: nil)
     static let sendsPerOrganisation = BudgetRule(limit: 5000, window: .hours(1), lock: nil)
+    static let callsPerPerson = BudgetRule(limit: 6, window: .hours(1), lock: nil)
+    static let callsPerCountry = BudgetRule(limit: 100, window: .hours(1), lock: nil)
+    static let callsPerOrganisation = BudgetRule(limit: 1000, window: .hours(1), lock: nil)
     /// Resets begun for one person by strangers.
     static let resetsPerPerson = BudgetRule(limit: 5, window: .hours(24), lock: .hours(24))
     static let passGuesses = BudgetRule(limit: 10, window: .hours(1), lock: .minutes(15))
@@ -114,6 +117,7 @@ enum Budgets {
     static func owner(_ id: CredentialID) -> String { "code:owner:\(id)" }
     static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
     static func send(_ person: PersonID) -> String { "send:person:\(person)" }
+    static func calls(_ person: PersonID) -> String { "call:person:\(person)" }
 
     /// What tries against a credential count against, the ceiling first.
     static func codes(_ id: CredentialID, knownBrowser: Bool) -> [(key: String, rule: BudgetRule)] {

@@ -20,6 +20,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let sessions: SessionStore
     let audit: AuditStore
     let outbox: OutboxStore
+    let approvals: ApprovalStore
     let budgets: BudgetStore
     let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
@@ -27,7 +28,9 @@ public struct Instance: Sendable, CustomStringConvertible {
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters
-    let outboxSignal = OutboxSignal()
+    let outboxSignal = Signal()
+    /// Somebody has decided on a telephone or another device, or is about to.
+    let approvalSignal = Signal()
     let metrics: Metrics
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
@@ -35,6 +38,9 @@ public struct Instance: Sendable, CustomStringConvertible {
 
     /// Keyed hash with the key ring, for one purpose.
     func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
+
+    /// The id of the approval that a handle belongs to, as methods make it.
+    func approvalID(_ handle: Secret) -> ApprovalID { ApprovalHandle.id(handle.text) { keyed($0, "code") } }
 
     /// What methods may use while they work for one account.
     func methodContext(accountName: String, now: Moment) -> MethodContext {

@@ -15,6 +15,8 @@ enum NoticeEvent: Sendable, Hashable {
     case recoveryCodesMade
     /// "This wasn't me": nothing was there to be switched off, but everything was signed out.
     case reported
+    /// Somebody who was asked to approve said that it was not them.
+    case fraudReported
 
     /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
     var name: String {
@@ -32,7 +34,7 @@ enum NoticeEvent: Sendable, Hashable {
         let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
-            .recoveryCodesMade, .reported,
+            .recoveryCodesMade, .reported, .fraudReported,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
         self = event
@@ -53,6 +55,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
         case .reported: "reported"
+        case .fraudReported: "fraud"
         }
     }
 
@@ -84,6 +87,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
         case .resetStopped: Message("mail.reset-failed.subject")
+        case .fraudReported: Message("mail.fraud.subject")
         }
     }
 
@@ -97,6 +101,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .wiped: Message("mail.wiped.lead")
         case .unlocked: Message("mail.unlocked.lead")
         case .resetStopped: Message("mail.reset-failed.lead")
+        case .fraudReported: Message("mail.fraud.lead")
         }
     }
 
@@ -107,6 +112,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .passwordResetByAdministrator, .accessPassMade, .wiped:
             [Message(hasLink ? "mail.password.unrequested" : "mail.gone.unrequested")]
         case .resetStopped: [Message("mail.reset-failed.closing")] + (hasLink ? [] : [helpdesk])
+        case .fraudReported: [Message("mail.fraud.closing")] + (hasLink ? [] : [helpdesk])
         default: [Message("mail.changed.closing")] + (hasLink ? [] : [helpdesk])
         }
     }

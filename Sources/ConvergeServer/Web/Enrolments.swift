@@ -65,7 +65,12 @@ struct Registrar {
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
-        let kind: OutboxMessage.Kind = if case .email = message.channel { .mail } else { .text }
+        let kind: OutboxMessage.Kind =
+            switch message.channel {
+            case .text: .text
+            case .email: .mail
+            case .call: .voice
+            }
         if try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
         return try ledger.send(message, to: dossier.record)
     }

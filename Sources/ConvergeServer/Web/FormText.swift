@@ -12,6 +12,9 @@ struct Fields: Sendable {
     /// Whether a box was ticked.
     func isTicked(_ name: String) -> Bool { fields[name] != nil }
 
+    /// All of them.
+    var all: [String: String] { fields }
+
     /// Longest value of one field that a person types, in bytes.
     static let longest = 4096
 

@@ -21,6 +21,8 @@ struct AnonymousRequest: Sendable {
     let agent: String
     let now: Moment
     let language: String
+    /// What the telephone carrier signed its request with.
+    let carrierSignature: String?
 
     /// Where to go afterwards: a local path, nothing else.
     var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }

@@ -9,6 +9,8 @@ enum Access: Hashable, Sendable {
     case recentlyVerified
     /// An administrator with any of these roles.
     case administrator(Set<Role>)
+    /// The telephone carrier, by its signature.
+    case carrier
 }
 
 /// One line of the whole table of routes.
@@ -69,5 +71,5 @@ enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
         + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
-        + AdministrationRoutes.routes + DemoRoutes.routes
+        + AdministrationRoutes.routes + CarrierRoutes.routes + DemoRoutes.routes
 }

@@ -201,6 +201,7 @@ extension CodeMessage.Channel {
         switch self {
         case .text(let phone): "tel:" + phone.e164
         case .email(let email): "mail:" + email.normalised
+        case .call(let dialled): dialled.channelSource
         }
     }
 }
