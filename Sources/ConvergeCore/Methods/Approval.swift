@@ -157,14 +157,6 @@ public struct ApprovalState: Codable, Sendable, Equatable {
         return (handle, id)
     }
 
-    /// What the answer "I have pressed the key" comes to.
-    ///
-    /// - Parameter approval: the current one as the store knows it.
-    public func verify(_ approval: Approval?, at now: Moment) -> Verification {
-        guard let approval, approval.id == current?.id else { return .wrong }
-        guard approval.outcome == .approved else { return now < approval.until ? .wrong : .expired }
-        return approval.isSpent ? .alreadySpent : now < approval.until ? .right(.approval(approval.id)) : .expired
-    }
 }
 
 /// What the keys of a telephone mean.

@@ -7,6 +7,16 @@ public struct MethodContext: Sendable {
     public let keyedHash: @Sendable (String) -> String
     /// Reads a number as a person types it, for a default region (ISO 3166-1 alpha-2).
     public let readPhone: @Sendable (_ typed: String, _ region: String) -> Result<PhoneNumber, Refusal>
+    /// Reads a number that is called, an extension with it where one may stand there.
+    public var readCalled: @Sendable (_ typed: String, _ region: String, _ takesExtension: Bool) -> Result<DialledNumber, Refusal> = {
+        _, _, _ in .failure(Refusal(.phoneImpossible))
+    }
+    /// Whether a number is known to stay where it is: texts do not reach it.
+    public var isLandline: @Sendable (PhoneNumber) -> Bool = { _ in false }
+    /// What policy lets the person prove, and something carries; nil: all.
+    public var ways: Set<Capability>?
+    /// What was asked on a telephone or another device in the state at hand, as the store knows it.
+    public var approval: Approval?
     /// Calling codes open for texts; nil: all.
     public let isCountryOpen: @Sendable (PhoneNumber) -> Bool
     /// Whether a domain belongs to the organisation.
@@ -119,6 +129,8 @@ public enum Verification: Hashable, Sendable {
     case alreadySpent
     /// Too late: a new code is needed.
     case expired
+    /// Nothing was answered yet, or it failed elsewhere: costs no try.
+    case undecided(Refusal)
 }
 
 /// What a page asks for; one template per prompt serves every method.
@@ -131,6 +143,8 @@ public enum Prompt: Hashable, Sendable {
     case email(typed: String)
     /// Type a code; `sentTo` is masked or full as proof allows.
     case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
+    /// Answer a call and press a key.
+    case call(Calling)
 }
 
 /// A registration in progress: `Codable`, kept sealed in the flow.
@@ -143,6 +157,10 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var typed: String?
     public var region: String?
     public var code: CodeState?
+    /// Digits behind the number of an office.
+    public var `extension`: String?
+    /// Calls placed in this registration.
+    public var approvals: ApprovalState?
     /// The credential that the new one replaces once it is proven.
     public var replaces: CredentialID?
     /// The directory's credential that is being confirmed.
@@ -172,11 +190,13 @@ public struct NewCredential: Equatable, Sendable {
     public let spentStep: Int64?
     public let replaces: CredentialID?
     public let confirms: CredentialID?
+    /// What has to be spent with it.
+    public let claim: Claim?
 
     public init(
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
-        replaces: CredentialID? = nil, confirms: CredentialID? = nil
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil, claim: Claim? = nil
     ) {
         self.method = method
         self.capabilities = capabilities
@@ -188,6 +208,7 @@ public struct NewCredential: Equatable, Sendable {
         self.spentStep = spentStep
         self.replaces = replaces
         self.confirms = confirms
+        self.claim = claim
     }
 }
 
@@ -209,7 +230,8 @@ public struct Answer: Sendable {
 
 /// What a person typed or pressed during a registration.
 public enum EnrolmentInput: Sendable {
-    case phone(typed: String, region: String)
+    /// `by`: how it shall be proven; nil: as the method prefers.
+    case phone(typed: String, region: String, by: Capability? = nil)
     case email(String)
     case code(String)
     case sendAgain
@@ -244,6 +266,8 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     public let use: CredentialUse
     public let purpose: Purpose
     public var code: CodeState?
+    /// Calls placed in this challenge.
+    public var approvals: ApprovalState?
     public var triesLeft: Int
     public let startedAt: Moment
 

@@ -5,13 +5,13 @@ public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
         PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
-        AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
+        AlternatePhone.traits, OfficePhone.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPasswordTraits.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        TOTPApp.self, MobilePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
+        TOTPApp.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
     ]
 
     /// Capabilities that this release can verify.
@@ -65,29 +65,6 @@ enum HardwareTokenTraits {
         .hardwareToken, icon: "token",
         capabilities: [CapabilityTraits(.hardwareCode, .typedCode, signIn: .counts, reset: .counts, change: .counts)],
         group: .token, strength: 3, limitGroup: "apps", limit: 5)
-}
-
-/// A second number, called when the first phone is gone.
-enum AlternatePhoneTraits {
-    static let traits = MethodTraits(
-        .alternatePhone, icon: "call",
-        capabilities: [
-            CapabilityTraits(
-                .alternateCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts,
-                conditions: [.reset: [.resetSetting(.alternatePhone)]])
-        ],
-        group: .phone, strength: 5, change: .owner)
-}
-
-/// The desk phone that the directory knows.
-enum OfficePhoneTraits {
-    static let traits = MethodTraits(
-        .officePhone, icon: "office",
-        capabilities: [
-            CapabilityTraits(.officeCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true)
-        ],
-        group: .office, strength: 6, add: .administrator, change: .administrator, delete: .administrator, inWizard: true,
-        needsDirectoryValue: true)
 }
 
 /// Security questions: a second gate of a reset, for people without an administrator role.

@@ -121,3 +121,8 @@ extension StringProtocol {
         return String(Substring(scalars))
     }
 }
+
+extension DialledNumber {
+    /// As somebody would type it, for reading it again.
+    public var typed: String { number.e164 + (self.extension.map { " ext. " + $0 } ?? "") }
+}

@@ -68,7 +68,7 @@ extension Instance {
                 guard let kind = OutboxMessage.Kind(capability) else { continue }
                 if isDown(kind, credential) {
                     gaps[use] = .init(.gateway)
-                } else if let until = closed[Budgets.send(person)] {
+                } else if let until = closed[Budgets.send(person)] ?? (kind == .voice ? closed[Budgets.calls(person)] : nil) {
                     gaps[use] = .init(.budget, until: until)
                 }
             }
@@ -82,7 +82,7 @@ extension Instance {
     private func closedBudgets(
         _ credentials: [CredentialRecord], _ person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
     ) throws -> [String: Moment] {
-        var rules = [Budgets.send(person): Budgets.sendsPerPerson]
+        var rules = [Budgets.send(person): Budgets.sendsPerPerson, Budgets.calls(person): Budgets.callsPerPerson]
         for record in credentials {
             for (key, rule) in Budgets.codes(record.id, knownBrowser: knownBrowser) { rules[key] = rule }
         }

@@ -53,6 +53,9 @@ struct Ledger {
     ///
     /// - Returns: a refusal when one of them is spent; nothing was sent then.
     func send(_ message: CodeMessage, to person: PersonRecord) throws -> Refusal? {
+        if case .call(let dialled) = message.channel, !instance.config.isCountryOpenForCalls(dialled.number) {
+            return Refusal(.phoneCountryClosed)
+        }
         if let until = try spendSend(message, person.id) { return Refusal(.sendBudget, until: until) }
         let composed = instance.letters.code(message, person: person, now: now)
         if let approval = message.approval { try ask(approval, message.purpose, person.id) }

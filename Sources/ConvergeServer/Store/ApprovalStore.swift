@@ -12,8 +12,6 @@ public struct ApprovalStore: Sendable {
     static let channel = "converge_approval"
 
     /// Writes down that somebody is being asked.
-    ///
-    /// - Parameter replacing: what was asked before in the same place and is not to be answered any more.
     public func insert(
         _ draft: ApprovalDraft, person: PersonID, purpose: Purpose, flow: FlowID?, now: Moment, _ db: any Connection
     ) throws {
@@ -37,6 +35,28 @@ public struct ApprovalStore: Sendable {
 
     public func find(_ id: ApprovalID, _ db: any Connection) throws -> Approval? {
         try db.row("SELECT * FROM approval WHERE id = \(id) AND organisation_id = \(organisation)").map(approval)
+    }
+
+    /// What was asked last in a conversation.
+    func newest(in flow: FlowID, _ db: any Connection) throws -> Approval? {
+        try db.row(
+            """
+            SELECT * FROM approval WHERE flow_id = \(flow) AND organisation_id = \(organisation)
+            ORDER BY made_ms DESC, id DESC LIMIT 1
+            """
+        ).map(approval)
+    }
+
+    /// Does what asking costs, where nobody is asked.
+    func insertDecoy(_ id: ApprovalID, flow: FlowID?, person: PersonID, now: Moment, _ db: any Connection) throws {
+        if let flow { try replace(in: flow, of: person, now: now, db) }
+        try db.execute(
+            """
+            INSERT INTO approval (id, organisation_id, person_id, credential_id, capability, purpose, flow_id, made_ms, until_ms,
+                progress, outcome, wrong_keys)
+            VALUES (\(id), \(organisation), '', NULL, \(Capability.call), \(Purpose.reset), NULL, \(now), \(now),
+                \(ApprovalProgress.queued), \(ApprovalOutcome.failed), 0)
+            """)
     }
 
     /// Whether a carrier's call is the one that this approval is about. The first that reports becomes it.

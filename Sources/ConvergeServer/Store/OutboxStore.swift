@@ -10,7 +10,8 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
             switch MethodRegistry.traits(of: capability).manner.carrier {
             case .text: self = .text
             case .mail: self = .mail
-            case .voice, .push, nil: return nil
+            case .voice: self = .voice
+            case .push, nil: return nil
             }
         }
     }

@@ -9,6 +9,13 @@ enum ChallengeView {
         case .code(let length, _, _, _):
             around.errors = refusal.map { [FieldError("code", $0)] } ?? []
             return CodePage(ask: CodePage.Ask(capability), around: around, digits: length)
+        case .call(let calling):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            around.since = calling.askedAt
+            return CallPage(stage: calling.stage, around: around)
+        case nil where MethodRegistry.traits(of: capability).manner == .answeredCall:
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            return CallPage(stage: nil, around: around)
         case nil, .scan, .phone, .email:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,

@@ -71,5 +71,5 @@ enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
         + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
-        + AdministrationRoutes.routes + CarrierRoutes.routes + DemoRoutes.routes
+        + AdministrationRoutes.routes + CarrierRoutes.routes + ProgressRoutes.routes + DemoRoutes.routes
 }

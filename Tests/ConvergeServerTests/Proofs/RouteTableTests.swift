@@ -26,6 +26,7 @@ struct RouteTableTests {
     private static func words(_ access: Access) -> String {
         switch access {
         case .anonymous: "anybody"
+        case .carrier: "the telephone carrier, by its signature"
         case .signedIn: "signed in"
         case .recentlyVerified: "recently verified"
         case .administrator(let roles) where roles == Set(Role.allCases): "any administrator"

@@ -19,6 +19,7 @@ CREATE TABLE approval (
     carrier_id TEXT
 );
 CREATE INDEX approval_until_idx ON approval (until_ms);
+CREATE INDEX approval_flow_idx ON approval (flow_id);
 -- By what the carrier names a message that it took.
 ALTER TABLE outbox ADD COLUMN carrier_id TEXT;
 -- A blocked account opens by itself then; empty: an administrator opens it.

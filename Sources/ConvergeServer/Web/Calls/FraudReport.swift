@@ -16,15 +16,23 @@ enum FraudReport {
             details["action"] = "registration ended"
             return try ledger.note(.fraudReported, before.record, by: .anonymous, details: details)
         }
-        if let flow = approval.flow { try instance.flows.close(flow, now: now, db) }
         if approval.purpose == .reset {
-            details["action"] = "reset ended"
+            details["action"] = try endReset(approval.flow, now: now, instance, db) ? "reset ended" : "proof refused"
         } else {
             details["action"] = try endEverything(before, credential, ledger)
         }
         try ledger.note(.fraudReported, before.record, details: details)
         try ledger.tell(.fraudReported, before, except: [credential])
         try ledger.tellEveryAdministrator(.fraudReported, about: before)
+    }
+
+    /// Ends a reset between two gates. Before the first its page goes on as that of a number which is nobody's.
+    private static func endReset(_ id: FlowID?, now: Moment, _ instance: Instance, _ db: any Connection) throws -> Bool {
+        guard let id, let flow = try instance.flows.find(id, db), let state = try instance.flows.state(ResetState.self, of: flow),
+            !state.passed.isEmpty
+        else { return false }
+        try instance.flows.close(id, now: now, db)
+        return true
     }
 
     /// - Returns: what was done, for the log.
