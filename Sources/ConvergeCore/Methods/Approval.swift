@@ -37,6 +37,8 @@ public enum ApprovalFailure: String, CaseIterable, Codable, Sendable {
     case tooLate
     /// A newer one took its place.
     case replaced
+    /// Another number was typed than the page shows.
+    case wrongNumber
 }
 
 /// One question put to a person elsewhere, as it stands.
@@ -57,12 +59,18 @@ public struct Approval: Hashable, Sendable {
     /// Wrong keys so far.
     public var wrongKeys: Int
     public var isSpent: Bool
+    /// What somebody is told who is asked on another device.
+    public let asked: AskedFacts
+    /// Which of the person's apps decided.
+    public let decidedBy: CredentialID?
 
     public init(
         id: ApprovalID, person: PersonID, credential: CredentialID?, capability: Capability, purpose: Purpose, flow: FlowID?,
         until: Moment, progress: ApprovalProgress = .queued, outcome: ApprovalOutcome = .pending, failure: ApprovalFailure? = nil,
-        wrongKeys: Int = 0, isSpent: Bool = false
+        wrongKeys: Int = 0, isSpent: Bool = false, asked: AskedFacts = AskedFacts(), decidedBy: CredentialID? = nil
     ) {
+        self.asked = asked
+        self.decidedBy = decidedBy
         self.id = id
         self.person = person
         self.credential = credential
@@ -96,6 +104,25 @@ public struct Approval: Hashable, Sendable {
         case .fraud: .fraud
         case .failed: .failed(failure ?? .noKey)
         }
+    }
+}
+
+/// What somebody is told who is asked on another device.
+public struct AskedFacts: Hashable, Sendable, Codable {
+    /// What the person would let in to.
+    public var application: String
+    /// Where the request comes from, as the network knows it.
+    public var network: String
+    /// The browser that asks.
+    public var browser: String
+    /// Whether that browser has signed in as this person before.
+    public var isKnown: Bool
+
+    public init(application: String = "", network: String = "", browser: String = "", isKnown: Bool = false) {
+        self.application = application
+        self.network = network
+        self.browser = browser
+        self.isKnown = isKnown
     }
 }
 
@@ -151,9 +178,9 @@ public struct ApprovalState: Codable, Sendable, Equatable {
     public var canAskAgain: Bool { asked.count < CodeState.sendsMax }
 
     /// Asks: remembers the id and returns the handle.
-    public mutating func ask(_ context: MethodContext) -> (handle: Secret, id: ApprovalID) {
+    public mutating func ask(_ context: MethodContext, life: Span = Approval.life) -> (handle: Secret, id: ApprovalID) {
         let handle = ApprovalHandle.make(context), id = ApprovalHandle.id(handle.text, context.keyedHash)
-        asked.append(Asked(id: id, at: context.now, until: context.now + Approval.life))
+        asked.append(Asked(id: id, at: context.now, until: context.now + life))
         return (handle, id)
     }
 

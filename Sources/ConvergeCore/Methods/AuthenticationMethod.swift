@@ -17,6 +17,8 @@ public struct MethodContext: Sendable {
     public var ways: Set<Capability>?
     /// What was asked on a telephone or another device in the state at hand, as the store knows it.
     public var approval: Approval?
+    /// The app that came with the code of the registration at hand.
+    public var app: SeenApp?
     /// Calling codes open for texts; nil: all.
     public let isCountryOpen: @Sendable (PhoneNumber) -> Bool
     /// Whether a domain belongs to the organisation.
@@ -57,10 +59,14 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var label: String?
     /// Digits behind the number of an office.
     public var `extension`: String?
+    /// The key with which an installed app signs.
+    public var appKey: AppKey?
 
     public init(
-        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, extension digits: String? = nil
+        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, extension digits: String? = nil,
+        appKey: AppKey? = nil
     ) {
+        self.appKey = appKey
         self.secret = secret
         self.phone = phone
         self.extension = digits
@@ -89,6 +95,8 @@ public struct CodeMessage: Hashable, Sendable {
         case text(PhoneNumber)
         case email(EmailAddress)
         case call(DialledNumber)
+        /// Every app of the person, or only the one that is being registered.
+        case app(only: CredentialID?)
     }
 
     public let channel: Channel
@@ -145,6 +153,10 @@ public enum Prompt: Hashable, Sendable {
     case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
     /// Answer a call and press a key.
     case call(Calling)
+    /// Scan or type a code in the app that is being registered.
+    case activate(Activating)
+    /// Type a number in the app.
+    case approve(Approving)
 }
 
 /// A registration in progress: `Codable`, kept sealed in the flow.
@@ -161,6 +173,8 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var `extension`: String?
     /// Calls placed in this registration.
     public var approvals: ApprovalState?
+    /// The code that an app is waited for with.
+    public var activation: AppActivation?
     /// The credential that the new one replaces once it is proven.
     public var replaces: CredentialID?
     /// The directory's credential that is being confirmed.
@@ -192,12 +206,15 @@ public struct NewCredential: Equatable, Sendable {
     public let confirms: CredentialID?
     /// What has to be spent with it.
     public let claim: Claim?
+    /// The id that was promised to it; nil: any.
+    public let id: CredentialID?
 
     public init(
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
-        replaces: CredentialID? = nil, confirms: CredentialID? = nil, claim: Claim? = nil
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil, claim: Claim? = nil, id: CredentialID? = nil
     ) {
+        self.id = id
         self.method = method
         self.capabilities = capabilities
         self.verifiedBy = verifiedBy
@@ -248,6 +265,8 @@ public struct EnrolmentStep: Sendable {
     public var refusal: Refusal?
     public var message: CodeMessage?
     public var finished: NewCredential?
+    /// An app is waited for.
+    public var offer: AppOffer?
 
     public init(
         _ state: EnrolmentState, _ prompt: Prompt, refusal: Refusal? = nil, message: CodeMessage? = nil,

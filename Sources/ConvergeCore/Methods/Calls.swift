@@ -195,7 +195,7 @@ extension ApprovalFailure {
         case .machine: .callMachine
         case .noKey: .callNoKey
         case .wrongKey: .callWrongKey
-        case .tooLate, .replaced: .callLate
+        case .tooLate, .replaced, .wrongNumber: .callLate
         }
     }
 }

@@ -4,14 +4,14 @@
 public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
-        PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
+        PasskeyTraits.traits, ConvergeApp.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
         AlternatePhone.traits, OfficePhone.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPasswordTraits.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        TOTPApp.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
+        ConvergeApp.self, TOTPApp.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
     ]
 
     /// Capabilities that this release can verify.
@@ -35,17 +35,6 @@ public enum MethodRegistry {
     public static func method(_ kind: MethodKind) -> (any AuthenticationMethod.Type)? {
         implemented.first { $0.traits.kind == kind }
     }
-}
-
-/// The Converge app: notification and code from one registration.
-enum ConvergeAppTraits {
-    static let traits = MethodTraits(
-        .convergeApp, icon: "app",
-        capabilities: [
-            CapabilityTraits(.appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
-            TOTPApp.code,
-        ],
-        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
 }
 
 /// Passkeys: a second step, or a sign-in without a password.

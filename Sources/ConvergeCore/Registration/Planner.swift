@@ -66,7 +66,7 @@ public struct Planner: Sendable {
     ///   still leads to a plan.
     public func plan(_ requirements: Requirements, chosen: [MethodKind] = []) -> PlanOutcome {
         guard !requirements.isEmpty else { return .nothingToPlan }
-        let candidates = self.candidates(requirements)
+        let candidates = self.candidates(requirements, chosen)
         let mfaImpossible = requirements.mfa && !candidates.contains(where: \.servesSignIn)
         let resetImpossible = requirements.reset > 0 && !meets(candidates, Requirements(mfa: false, reset: requirements.reset))
         let goal = Requirements(
@@ -88,6 +88,13 @@ public struct Planner: Sendable {
             mfaImpossible: mfaImpossible, resetImpossible: resetImpossible)
     }
 
+    /// The app that does as well in a plan as the one proposed: a link inside the step, no alternative of the slot.
+    public func otherApp(than kind: MethodKind) -> MethodKind? {
+        guard kind == .convergeApp else { return nil }
+        let proposed = candidate(ConvergeApp.traits, confirms: nil), other = candidate(TOTPApp.traits, confirms: nil)
+        return (other.servesSignIn || !proposed.servesSignIn) && (other.gate != nil || proposed.gate == nil) ? .totpApp : nil
+    }
+
     // MARK: candidates
 
     /// Something that the wizard could ask for, with what it would bring: looked up once, compared often.
@@ -102,8 +109,9 @@ public struct Planner: Sendable {
     }
 
     /// Everything the wizard could ask for that would help with one of the requirements.
-    private func candidates(_ requirements: Requirements) -> [Candidate] {
-        let appKind: MethodKind = pushIsAllowed(requirements) ? .convergeApp : .totpApp
+    private func candidates(_ requirements: Requirements, _ chosen: [MethodKind]) -> [Candidate] {
+        let isOther = otherApp(than: .convergeApp).map(chosen.contains) ?? false
+        let appKind: MethodKind = pushIsAllowed(requirements) && !isOther ? .convergeApp : .totpApp
         let otherApp: MethodKind = appKind == .convergeApp ? .totpApp : .convergeApp
         return MethodRegistry.all.compactMap { traits in
             guard traits.inWizard, traits.kind != otherApp else { return nil }

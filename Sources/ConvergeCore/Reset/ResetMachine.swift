@@ -107,6 +107,7 @@ public enum ResetMachine {
     public static func codeLife(_ kind: Capability) -> Span {
         switch MethodRegistry.traits(of: kind).manner {
         case .answeredCall: Approval.life
+        case .approval: ConvergeApp.approvalLife
         default: kind == .emailCode ? EmailMethod.life : MobilePhone.life
         }
     }

@@ -23,7 +23,7 @@ extension Instance {
             groups: GroupStore(organisation: organisation), policies: PolicyStore(organisation: organisation),
             flows: FlowStore(organisation: organisation, keys: keys), sessions: SessionStore(organisation: organisation),
             audit: AuditStore(organisation: organisation), outbox: OutboxStore(organisation: organisation, keys: keys),
-            approvals: ApprovalStore(organisation: organisation),
+            approvals: ApprovalStore(organisation: organisation), authenticators: AuthenticatorStore(organisation: organisation, keys: keys),
             budgets: BudgetStore(),
             hasher: try PasswordHasher(
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
@@ -31,7 +31,7 @@ extension Instance {
             policyCache: PolicyCache(),
             letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL),
             metrics: Metrics(startedAt: world.now()), log: log,
-            box: box)
+            box: box, pushSender: keys.ownKey("push") { PushSender(key: $0, contact: config.pushContact) })
         try await instance.ensurePolicy()
         return instance
     }

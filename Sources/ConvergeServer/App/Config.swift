@@ -58,6 +58,10 @@ public struct Config: Sendable {
     public var callCountries: [String]
     /// What somebody presses before `#` to say that it was not them.
     public var fraudDigits: String
+    /// Push services that apps may name; empty: nothing is pushed.
+    public var pushHosts: PushHosts
+    /// Whom a push service can ask.
+    public var pushContact: String
     public var passwords: Passwords
     public var logLevel: LogLevel
     public var logFormat: LogFormat
@@ -89,7 +93,7 @@ public struct Config: Sendable {
     /// - Throws: `ConfigError` with every problem found.
     public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
         let folder = DemoFolder(dataFolder), outside = [
-            "CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_", "CONVERGE_CARRIER_", "CONVERGE_CALLS_",
+            "CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_", "CONVERGE_CARRIER_", "CONVERGE_CALLS_", "CONVERGE_PUSH_",
         ]
         var reader = ConfigReader(
             yaml: "",
@@ -155,7 +159,8 @@ public struct Config: Sendable {
             organisation: organisation,
             mail: mail?.settings, mailFrom: mail?.from, text: text,
             textCountries: textCountries, carrier: carrier, callCountries: called.isEmpty ? textCountries : called,
-            fraudDigits: readFraudDigits(&reader),
+            fraudDigits: readFraudDigits(&reader), pushHosts: readPushHosts(&reader),
+            pushContact: reader.optionalText("push.contact") ?? reader.text("publicURL"),
             passwords: Passwords(
                 breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
                 queue: reader.number("passwords.queue", in: 0...10_000)),
@@ -280,6 +285,14 @@ public struct Config: Sendable {
             reader.problem("\(name): \(country) is not the ISO code of a country.")
         }
         return countries
+    }
+
+    private static func readPushHosts(_ reader: inout ConfigReader) -> PushHosts {
+        let entries = reader.list("push.hosts")
+        for entry in entries where entry.wholeMatch(of: /(\*\.)?[A-Za-z0-9.-]+|https?:\/\/[A-Za-z0-9.-]+(:[0-9]+)?/) == nil {
+            reader.problem("push.hosts: \(entry) is not a host such as push.example.org or *.example.org.")
+        }
+        return PushHosts(entries)
     }
 
     private static func readFraudDigits(_ reader: inout ConfigReader) -> String {

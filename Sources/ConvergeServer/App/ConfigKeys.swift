@@ -101,6 +101,10 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey(
             "calls.detectMachines", .text, "false",
             "`true`: the carrier finds out whether a machine answers. It costs a moment of silence; a machine approves nothing either way."),
+        ConfigKey(
+            "push.hosts", .list, "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com",
+            "Push services that the Converge app may name. Empty: nothing is pushed, and the app asks by itself while it is open."),
+        ConfigKey("push.contact", .text, "", "Whom a push service can ask: `mailto:` and an address, or a page; empty means `publicURL`."),
     ]
 
     private static let passwords = [

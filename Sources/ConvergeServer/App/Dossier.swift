@@ -15,10 +15,13 @@ struct Dossier: Sendable {
     /// The stored credential behind a use.
     func credential(_ id: CredentialID) -> CredentialRecord? { credentials.first { $0.id == id } }
 
-    /// The same with one use that can be reached.
+    /// The same with one use that can be reached. Where any of several apps may answer, all of them can.
     func reaching(_ use: CredentialUse) -> Dossier {
         var reach = self.reach
         reach.gaps[use] = nil
+        if MethodRegistry.traits(of: use.capability).manner == .approval {
+            for other in reach.gaps.keys where other.capability == use.capability { reach.gaps[other] = nil }
+        }
         return Dossier(record: record, credentials: credentials, standing: standing, document: document, reach: reach, now: now)
     }
 
@@ -65,6 +68,11 @@ extension Instance {
             for capability in credential.capabilities {
                 let use = credential.use(capability)
                 if let codes { gaps[use] = .init(.budget, until: codes) }
+                if MethodRegistry.traits(of: capability).manner == .approval,
+                    let until = closed[Budgets.openPush(person)] ?? closed[Budgets.pushes(person)]
+                {
+                    gaps[use] = .init(.budget, until: until)
+                }
                 guard let kind = OutboxMessage.Kind(capability) else { continue }
                 if isDown(kind, credential) {
                     gaps[use] = .init(.gateway)
@@ -83,6 +91,8 @@ extension Instance {
         _ credentials: [CredentialRecord], _ person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
     ) throws -> [String: Moment] {
         var rules = [Budgets.send(person): Budgets.sendsPerPerson, Budgets.calls(person): Budgets.callsPerPerson]
+        rules[Budgets.pushes(person)] = Budgets.pushesPerPerson
+        rules[Budgets.openPush(person)] = Budgets.openPushes
         for record in credentials {
             for (key, rule) in Budgets.codes(record.id, knownBrowser: knownBrowser) { rules[key] = rule }
         }
@@ -107,6 +117,12 @@ enum Budgets {
     static let callsPerPerson = BudgetRule(limit: 6, window: .hours(1), lock: nil)
     static let callsPerCountry = BudgetRule(limit: 100, window: .hours(1), lock: nil)
     static let callsPerOrganisation = BudgetRule(limit: 1000, window: .hours(1), lock: nil)
+    /// Questions put to the apps of one person.
+    static let pushesPerPerson = BudgetRule(limit: 3, window: .minutes(10), lock: nil)
+    /// One of them at a time, for as long as it may be answered.
+    static let openPushes = BudgetRule(limit: 1, window: ConvergeApp.approvalLife, lock: nil)
+    /// Apps that came from one network with a code that was none.
+    static let activationsPerNetwork = BudgetRule(limit: 20, window: .minutes(10), lock: nil)
     /// Resets begun for one person by strangers.
     static let resetsPerPerson = BudgetRule(limit: 5, window: .hours(24), lock: .hours(24))
     static let passGuesses = BudgetRule(limit: 10, window: .hours(1), lock: .minutes(15))
@@ -117,6 +133,8 @@ enum Budgets {
     static func owner(_ id: CredentialID) -> String { "code:owner:\(id)" }
     static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
     static func send(_ person: PersonID) -> String { "send:person:\(person)" }
+    static func pushes(_ person: PersonID) -> String { "push:person:\(person)" }
+    static func openPush(_ person: PersonID) -> String { "push:open:\(person)" }
     static func calls(_ person: PersonID) -> String { "call:person:\(person)" }
 
     /// What tries against a credential count against, the ceiling first.

@@ -21,6 +21,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let audit: AuditStore
     let outbox: OutboxStore
     let approvals: ApprovalStore
+    let authenticators: AuthenticatorStore
     let budgets: BudgetStore
     let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
@@ -35,6 +36,8 @@ public struct Instance: Sendable, CustomStringConvertible {
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
     let box: DemoBox?
+    /// Whom push services take messages from.
+    let pushSender: PushSender
 
     /// Keyed hash with the key ring, for one purpose.
     func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
@@ -62,8 +65,11 @@ public struct Instance: Sendable, CustomStringConvertible {
     }
 
     /// The same for a person, with what was asked of them elsewhere.
-    func methodContext(for dossier: Dossier, _ approvals: ApprovalState?, _ db: any Connection) throws -> MethodContext {
+    func methodContext(
+        for dossier: Dossier, _ approvals: ApprovalState?, _ activation: AppActivation? = nil, _ db: any Connection
+    ) throws -> MethodContext {
         var context = methodContext(accountName: dossier.record.name, now: dossier.now)
+        context.app = try activation.flatMap { try authenticators.seen($0.credential, db) }
         context.approval = try approvals?.current.flatMap { try self.approvals.find($0.id, db) }
         context.ways = Set(
             MethodRegistry.implementedCapabilities.filter { capability in

@@ -52,7 +52,10 @@ struct Ledger {
     /// Sends a code within the budgets of person, destination, country, network and organisation.
     ///
     /// - Returns: a refusal when one of them is spent; nothing was sent then.
-    func send(_ message: CodeMessage, to person: PersonRecord) throws -> Refusal? {
+    ///
+    /// - Parameter isKnown: the browser at hand has signed in as this person before.
+    func send(_ message: CodeMessage, to person: PersonRecord, isKnown: Bool = false) throws -> Refusal? {
+        if case .app(let only) = message.channel { return try ask(message, only, person, isKnown: isKnown) }
         if case .call(let dialled) = message.channel, !instance.config.isCountryOpenForCalls(dialled.number) {
             return Refusal(.phoneCountryClosed)
         }
@@ -65,6 +68,44 @@ struct Ledger {
             try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": composed.kind.rawValue])
         }
         return nil
+    }
+
+    /// Asks the apps of a person: one question at a time, three in ten minutes at most. It waits for them whether they are told or not.
+    private func ask(_ message: CodeMessage, _ only: CredentialID?, _ person: PersonRecord, isKnown: Bool) throws -> Refusal? {
+        guard let approval = message.approval else { return nil }
+        let flow = correlation.map { FlowID($0) }, open = try instance.approvals.open(of: person.id, now: now, db)
+        if let other = open.first(where: { $0.capability == .appNotification && $0.flow != flow }) {
+            return Refusal(.approvalBusy, until: other.until)
+        }
+        if let until = try instance.budgets.spend(Budgets.pushes(person.id), Budgets.pushesPerPerson, now: now, db) {
+            return Refusal(.approvalBusy, until: until)
+        }
+        try instance.budgets.clear(Budgets.openPush(person.id), db)
+        _ = try instance.budgets.spend(Budgets.openPush(person.id), Budgets.openPushes, now: now, db)
+        if let flow { try instance.approvals.replace(in: flow, of: person.id, now: now, db) }
+        let facts = AskedFacts(
+            application: instance.config.organisation.name, network: network ?? "", browser: agent.map { BrowserName.of($0) } ?? "",
+            isKnown: isKnown)
+        try instance.approvals.insert(approval, person: person.id, purpose: message.purpose, flow: flow, asked: facts, now: now, db)
+        for app in try instance.authenticators.asked(of: person.id, only: only, db) {
+            guard let push = try instance.letters.push(message.purpose, to: app, person: person, now: now),
+                instance.config.pushHosts.origin(of: push.to) != nil
+            else { continue }
+            try send(push, to: person.id, notAfter: message.notAfter)
+        }
+        let signal = instance.approvalSignal
+        db.afterCommit { signal.wake() }
+        if message.purpose != .reset {
+            try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": OutboxMessage.Kind.push.rawValue])
+        }
+        return nil
+    }
+
+    /// Nobody waits for an answer from elsewhere any more.
+    func endApprovals(of person: PersonID) throws {
+        guard let flow = correlation.map({ FlowID($0) }) else { return }
+        try instance.approvals.replace(in: flow, of: person, now: now, db)
+        try instance.budgets.clear(Budgets.openPush(person), db)
     }
 
     /// Writes down what waits for a decision elsewhere; what was asked before in the same conversation is over.
@@ -102,7 +143,7 @@ struct Ledger {
             budgets.append((Budgets.calls(person), Budgets.callsPerPerson))
             budgets.append(("call:all", Budgets.callsPerOrganisation))
             if let country = foreignCountry(dialled.number) { budgets.append(("call:country:" + country, Budgets.callsPerCountry)) }
-        case .email: break
+        case .email, .app: break
         }
         return budgets
     }

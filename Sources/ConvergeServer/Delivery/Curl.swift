@@ -11,7 +11,7 @@ public final class Curl: Sendable {
     private static let started: Bool = curl_global_init(3) == CURLE_OK
 
     /// - Parameter threads: how many transfers may run at once.
-    public init(threads: Int = 4) {
+    public init(threads: Int = 8) {
         precondition(Self.started, "libcurl does not start")
         self.threads = NIOThreadPool(numberOfThreads: threads)
         self.threads.start()

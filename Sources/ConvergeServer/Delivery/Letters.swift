@@ -26,6 +26,9 @@ struct Letters: Sendable {
                 .code(code, name: person.shortName, purpose: message.purpose, until: message.notAfter), language: language, now: now)
             return OutboxMessage(
                 kind: .mail, to: email.address, subject: mail.subject, body: mail.text, html: mail.html, code: code)
+        case .app:
+            // One for each app: `push` makes them.
+            return OutboxMessage(kind: .push, to: "", body: "")
         case .call(let dialled):
             // What is said is made when somebody answers; the body is for the demo's page.
             let say = renderer.speaker(language: language, now: now)
@@ -33,6 +36,19 @@ struct Letters: Sendable {
                 kind: .voice, to: dialled.number.e164, body: say(Message("call.ask.\(message.purpose.rawValue)")), handle: message.code,
                 extension: dialled.extension)
         }
+    }
+
+    /// What a phone shows when an app is asked: that something is, and no more. The app asks for the rest.
+    func push(_ purpose: Purpose, to app: AuthenticatorRecord, person: PersonRecord, now: Moment) throws -> OutboxMessage? {
+        guard let push = app.content.push else { return nil }
+        let say = renderer.speaker(language: person.locale ?? "en", now: now)
+        let shown = PushShown(title: say(Message("push.title.\(purpose.rawValue)")), body: say(Message("push.body")))
+        return OutboxMessage(kind: .push, to: push.endpoint, body: try JSONText.encode(shown), app: app.id, pushKeys: push.keys)
+    }
+
+    private struct PushShown: Encodable {
+        let title: String
+        let body: String
     }
 
     /// What happened, for a phone or a mailbox.

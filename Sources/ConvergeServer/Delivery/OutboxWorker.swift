@@ -10,6 +10,7 @@ public struct OutboxWorker: Service {
     let mail: MailTransport?
     let texts: TextGateway?
     let carrier: TelephoneCarrier?
+    let push: PushTransport?
 
     /// How many messages of one kind are on their way at once. Each kind has its own, so that a gateway that hangs delays
     /// nothing of the other kind; together they are as many as libcurl has threads.
@@ -31,6 +32,8 @@ public struct OutboxWorker: Service {
         mail = instance.config.mail.map { MailTransport(settings: $0, curl: curl) }
         let http = OutgoingHTTP(curl: curl, settings: limits)
         texts = instance.config.text.map { TextGateway(settings: $0, http: http) }
+        push = instance.config.pushHosts.isEmpty
+            ? nil : PushTransport(hosts: instance.config.pushHosts, sender: instance.pushSender, http: http)
         carrier = instance.config.carrier.map { TelephoneCarrier(settings: $0, http: http, publicURL: instance.config.publicURL) }
     }
 
@@ -98,7 +101,7 @@ public struct OutboxWorker: Service {
 
     private func send(_ message: OutboxMessage, _ record: OutboxRecord) async -> DeliveryOutcome {
         let id = record.id
-        instance.box?.put(message, id: id, at: instance.world.now())
+        if message.kind != .push { instance.box?.put(message, id: id, at: instance.world.now()) }
         guard instance.config.carries(message.kind) else {
             return instance.box == nil ? .tryLater(reason: "nothing that carries a \(message.kind.rawValue) is configured") : .accepted()
         }
@@ -110,6 +113,10 @@ public struct OutboxWorker: Service {
             return await texts.send(message.body, to: phone, idempotencyKey: id)
         case .voice:
             return await call(message, record)
+        case .push:
+            guard let push else { return .refusedPermanently(reason: "nothing is pushed") }
+            let world = instance.world
+            return await push.send(message, until: record.notAfter, now: world.now(), random: world.random(PushEncryption.randomLength))
         case .mail:
             guard let mail, let from = instance.config.mailFrom else { return .tryLater(reason: "no mail server is configured") }
             guard let to = EmailAddress(message.to) else { return .refusedPermanently(reason: "not an address") }
@@ -150,6 +157,7 @@ public struct OutboxWorker: Service {
             try await Task {
                 try await instance.database.write { db in
                     try Self.write(record, channel: channel, outcome, next: next, now: now, instance.outbox, db)
+                    if case .refusedPermanently? = outcome, let app = message?.app { try Self.forget(app, message?.to, instance, db) }
                     guard let handle = message?.handle else { return }
                     try Self.follow(instance.approvalID(handle), outcome, isLast: next >= record.notAfter, now: now, instance, db)
                 }
@@ -197,6 +205,13 @@ public struct OutboxWorker: Service {
         case .refusedPermanently: _ = try instance.approvals.decide(id, .failed, .unreachable, now: now, db)
         case .tryLater: if isLast { _ = try instance.approvals.decide(id, .failed, .tooLate, now: now, db) }
         }
+    }
+
+    /// Whoever took push messages there does so no more; a newer address stays.
+    private static func forget(_ app: CredentialID, _ endpoint: String?, _ instance: Instance, _ db: any Connection) throws {
+        guard var record = try instance.authenticators.find(app, db), record.content.push?.endpoint == endpoint else { return }
+        record.content.push = nil
+        try instance.authenticators.save(record, db)
     }
 
     private static func label(_ outcome: DeliveryOutcome?, isLast: Bool) -> String {
@@ -255,6 +270,7 @@ extension Instance {
         switch message.kind {
         case .text: PhoneNumber(e164: message.to).map { credentials.channelKey("tel:" + $0.e164) }
         case .mail: EmailAddress(message.to).map { credentials.channelKey("mail:" + $0.normalised) }
+        case .push: nil
         case .voice:
             PhoneNumber(e164: message.to).flatMap { DialledNumber($0, extension: message.extension) }
                 .map { credentials.channelKey($0.channelSource) }
@@ -269,6 +285,7 @@ extension Config {
         case .text: text != nil || carrier?.textsFrom != nil
         case .mail: mail != nil
         case .voice: carrier?.callsFrom != nil
+        case .push: !pushHosts.isEmpty
         }
     }
 }

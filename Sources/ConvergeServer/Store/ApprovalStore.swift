@@ -13,15 +13,27 @@ public struct ApprovalStore: Sendable {
 
     /// Writes down that somebody is being asked.
     public func insert(
-        _ draft: ApprovalDraft, person: PersonID, purpose: Purpose, flow: FlowID?, now: Moment, _ db: any Connection
+        _ draft: ApprovalDraft, person: PersonID, purpose: Purpose, flow: FlowID?, asked: AskedFacts? = nil, now: Moment, _ db: any Connection
     ) throws {
+        let facts = try asked.map { try JSONText.encode($0) }
         try db.execute(
             """
             INSERT INTO approval (id, organisation_id, person_id, credential_id, capability, purpose, flow_id, made_ms, until_ms,
-                progress, outcome, wrong_keys)
+                progress, outcome, wrong_keys, asked)
             VALUES (\(draft.id), \(organisation), \(person), \(draft.credential), \(draft.capability), \(purpose), \(flow), \(now),
-                \(draft.until), \(ApprovalProgress.queued), \(ApprovalOutcome.pending), 0)
+                \(draft.until), \(ApprovalProgress.queued), \(ApprovalOutcome.pending), 0, \(facts))
             """)
+        if asked != nil { db.tell(Self.channel) }
+    }
+
+    /// What somebody is asked now, oldest first.
+    func open(of person: PersonID, now: Moment, _ db: any Connection) throws -> [Approval] {
+        try db.rows(
+            """
+            SELECT * FROM approval WHERE person_id = \(person) AND until_ms > \(now) AND organisation_id = \(organisation)
+                AND outcome = \(ApprovalOutcome.pending) ORDER BY made_ms, id
+            """
+        ).map(approval)
     }
 
     /// Ends what was asked before in the same conversation, so that one call at most can still be answered.
@@ -98,11 +110,12 @@ public struct ApprovalStore: Sendable {
     ///
     /// - Returns: whether this was it.
     public func decide(
-        _ id: ApprovalID, _ outcome: ApprovalOutcome, _ failure: ApprovalFailure? = nil, now: Moment, _ db: any Connection
+        _ id: ApprovalID, _ outcome: ApprovalOutcome, _ failure: ApprovalFailure? = nil, by credential: CredentialID? = nil, now: Moment,
+        _ db: any Connection
     ) throws -> Bool {
         let won = try !db.rows(
             """
-            UPDATE approval SET outcome = \(outcome), failure = \(failure), decided_ms = \(now)
+            UPDATE approval SET outcome = \(outcome), failure = \(failure), decided_ms = \(now), decided_by = \(credential)
             WHERE id = \(id) AND outcome = \(ApprovalOutcome.pending) AND until_ms > \(now) RETURNING id
             """
         ).isEmpty
@@ -129,6 +142,8 @@ public struct ApprovalStore: Sendable {
             progress: try row.choice("progress", as: ApprovalProgress.self),
             outcome: try row.choice("outcome", as: ApprovalOutcome.self),
             failure: try row.optionalText("failure").flatMap { ApprovalFailure(rawValue: $0) },
-            wrongKeys: try row.int("wrong_keys"), isSpent: try row.optionalMoment("spent_ms") != nil)
+            wrongKeys: try row.int("wrong_keys"), isSpent: try row.optionalMoment("spent_ms") != nil,
+            asked: try row.optionalText("asked").map { try JSONText.decode(AskedFacts.self, from: $0) } ?? AskedFacts(),
+            decidedBy: try row.optionalText("decided_by").map { CredentialID($0) })
     }
 }

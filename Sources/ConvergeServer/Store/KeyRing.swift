@@ -288,6 +288,18 @@ public final class KeyRing: Sendable {
         return hmac.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 
+    /// A signing key for the server's own use, the same for as long as the ring is: what others have bound to it would be lost with it.
+    ///
+    /// - Parameter fits: whether 32 bytes are a key; a few are none, then others are made.
+    public func ownKey<Key>(_ use: String, _ fits: ([UInt8]) -> Key?) -> Key {
+        for number in 0... {
+            let bytes = HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: SymmetricKey(data: hash.bytes), info: Data("converge own key v1 \(use) \(number)".utf8), outputByteCount: 32)
+            if let key = fits(bytes.withUnsafeBytes { Array($0) }) { return key }
+        }
+        preconditionFailure("no key fits")
+    }
+
     private static func associated(_ key: String, _ aad: String) -> Data {
         Data(key.utf8) + [0] + Data(aad.utf8)
     }

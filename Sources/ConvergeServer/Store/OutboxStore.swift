@@ -1,9 +1,9 @@
 public import ConvergeCore
 
-/// What is delivered: a text, a mail or a call, complete, so that the worker only carries it.
+/// What is delivered: a text, a mail, a call or a push message, complete, so that the worker only carries it.
 public struct OutboxMessage: Codable, Sendable, Hashable {
     public enum Kind: String, Codable, CaseIterable, Sendable {
-        case text, mail, voice
+        case text, mail, voice, push
 
         /// How the code of a capability travels; nil for what is not sent as a message.
         public init?(_ capability: Capability) {
@@ -11,13 +11,14 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
             case .text: self = .text
             case .mail: self = .mail
             case .voice: self = .voice
+            // The app asks by itself where nothing is pushed.
             case .push, nil: return nil
             }
         }
     }
 
     public var kind: Kind
-    /// E.164 number or mail address.
+    /// E.164 number, mail address, or where a browser takes push messages.
     public var to: String
     public var subject: String
     /// The text, or the plain part of the mail.
@@ -29,11 +30,16 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
     public var handle: Secret?
     /// Digits that a call dials behind the number.
     public var `extension`: String?
+    /// The app that a push message is for, and what it is encrypted with.
+    public var app: CredentialID?
+    public var pushKeys: PushKeys?
 
     public init(
         kind: Kind, to: String, subject: String = "", body: String, html: String? = nil, code: String? = nil, handle: Secret? = nil,
-        extension digits: String? = nil
+        extension digits: String? = nil, app: CredentialID? = nil, pushKeys: PushKeys? = nil
     ) {
+        self.app = app
+        self.pushKeys = pushKeys
         self.kind = kind
         self.to = to
         self.handle = handle

@@ -16,7 +16,11 @@ enum ChallengeView {
         case nil where MethodRegistry.traits(of: capability).manner == .answeredCall:
             around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
             return CallPage(stage: nil, around: around)
-        case nil, .scan, .phone, .email:
+        case .approve(let approving):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            if !approving.canAskAgain { around.sendAgain = nil }
+            return ApprovePage(approving: approving, around: around)
+        case nil, .scan, .phone, .email, .activate:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,
                 around: around)

@@ -23,14 +23,22 @@ struct Challenger {
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
         guard let message else {
-            return (current, sends(use) ? Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany) : nil)
+            return (current, sends(use) ? Refusal(tooMany(use)) : nil)
         }
-        if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
+        if let refusal = try ledger.send(message, to: dossier.record, isKnown: knownBrowser) { return (current, refusal) }
         return (next, nil)
     }
 
     /// Whether a capability sends something to the person.
-    func sends(_ use: CredentialUse) -> Bool { ResetMachine.isSent(use.capability) }
+    func sends(_ use: CredentialUse) -> Bool { MethodRegistry.traits(of: use.capability).manner.carrier != nil }
+
+    private func tooMany(_ use: CredentialUse) -> Refusal.Code {
+        switch MethodRegistry.traits(of: use.capability).manner {
+        case .answeredCall: .callTooMany
+        case .approval: .approvalTooMany
+        default: .sendTooMany
+        }
+    }
 
     /// Whether a text may start by itself: from a browser that never signed in as this person, once in ten minutes.
     func mayStartByItself(_ use: CredentialUse) throws -> Bool {
@@ -51,7 +59,7 @@ struct Challenger {
     func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
         if let refusal = method(of: state.use)?.incomplete(state, answer) { return .refused(refusal) }
         guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
-        let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
+        let siblings = ResetMachine.isSent(state.use.capability) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false, undecided: Refusal?
         if let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db) {
             return .refused(Refusal(.codeTooMany, until: until))
@@ -68,6 +76,8 @@ struct Challenger {
                 let ceilings = state.purpose == .reset ? [] : dossier.credentials.map(\.id)
                 try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
+                // A phone that was asked too has nothing to decide any more.
+                if mayHaveAsked { try ledger.endApprovals(of: dossier.person.id) }
                 return .proved(use)
             case .alreadySpent: spent = true
             case .expired: late = true
@@ -93,6 +103,8 @@ struct Challenger {
         default: return Refusal(.codeWrong, count: state.triesLeft)
         }
     }
+
+    private var mayHaveAsked: Bool { dossier.credentials.contains { $0.credential.capabilities.contains(.appNotification) } }
 
     private func method(of use: CredentialUse) -> (any AuthenticationMethod.Type)? {
         (dossier.credential(use.credential)?.credential.method).flatMap(MethodRegistry.method)

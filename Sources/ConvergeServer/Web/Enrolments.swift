@@ -7,7 +7,7 @@ struct Registrar {
     let ledger: Ledger
 
     private func context(_ state: EnrolmentState? = nil) throws -> MethodContext {
-        try instance.methodContext(for: dossier, state?.approvals, db)
+        try instance.methodContext(for: dossier, state?.approvals, state?.activation, db)
     }
     private var db: any Connection { ledger.db }
 
@@ -30,7 +30,15 @@ struct Registrar {
             let content = try instance.credentials.open(record).content
             state.typed = content.phone?.e164 ?? content.email?.address
         }
-        return method.beginEnrolment(state, try context())
+        let step = method.beginEnrolment(state, try context())
+        try keep(step.offer)
+        return step
+    }
+
+    /// An app is waited for: its code is written down.
+    private func keep(_ offer: AppOffer?) throws {
+        guard let offer, let flow = ledger.correlation.map({ FlowID($0) }) else { return }
+        try instance.authenticators.insert(offer, of: dossier.person.id, flow: flow, db)
     }
 
     /// Where a registration stands.
@@ -52,6 +60,7 @@ struct Registrar {
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
         let context = try context(state), step = method.continueEnrolment(state, input, context)
+        try keep(step.offer)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
             var same = state
@@ -67,7 +76,7 @@ struct Registrar {
         }
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         if let claim = new.claim, try !instance.credentials.win(claim, at: dossier.now, db) {
-            return .waiting(step.state, step.prompt, Refusal(.callLate))
+            return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
         }
         return .finished(try write(new, firstWizard: firstWizard))
     }
@@ -78,9 +87,10 @@ struct Registrar {
             case .text: .text
             case .email: .mail
             case .call: .voice
+            case .app: .push
             }
-        if try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
-        return try ledger.send(message, to: dossier.record)
+        if kind != .push, try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        return try ledger.send(message, to: dossier.record, isKnown: true)
     }
 
     private func refusalToFinish(_ new: NewCredential) -> Refusal? {
@@ -129,7 +139,7 @@ struct Registrar {
     private func insert(_ new: NewCredential, channel: String, firstWizard: Bool) throws -> CredentialUse {
         let now = dossier.now
         let credential = Credential(
-            id: instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
+            id: new.id ?? instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
             verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain)
         try instance.credentials.insert(
             credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, db)

@@ -92,10 +92,10 @@ extension Instance {
         of challenge: ChallengeState, _ dossier: Dossier, _ browser: BrowserRecord, _ db: any Connection
     ) throws -> Bool {
         guard let gap = dossier.reach.gaps[challenge.use], let until = challenge.until, dossier.now < until,
-            let kind = OutboxMessage.Kind(challenge.use.capability),
             try Budgets.closed(challenge.use.credential, knownBrowser: browser.isKnown, now: dossier.now, budgets, db) == nil
         else { return false }
         // What was decided elsewhere needs no gateway any more.
+        guard let kind = OutboxMessage.Kind(challenge.use.capability) else { return challenge.approvals != nil }
         return try gap.why != .gateway || challenge.approvals != nil || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
     }
 }

@@ -103,6 +103,10 @@ struct Gate: Sendable {
         let site = request.headers[Self.fetchSite]
         let origin = request.headers[.origin]
         let fromElsewhere = site.map { $0 != "same-origin" && $0 != "none" } ?? (origin.map { $0 != config.publicURL } ?? false)
+        if route?.access == .app {
+            // An app proves who it is by what it signs; it has no session that another page could borrow.
+            return fromElsewhere ? .text("", status: 403) : arrival.form.tooLong == nil ? nil : .text("", status: 413)
+        }
         let token = Array(arrival.form["csrf"].utf8)
         guard !fromElsewhere, equalInConstantTime(token, Array(arrival.csrf.utf8)) else {
             // A browser that we know and a form of ours: it was opened under the session before this one.

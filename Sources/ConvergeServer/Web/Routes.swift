@@ -11,6 +11,8 @@ enum Access: Hashable, Sendable {
     case administrator(Set<Role>)
     /// The telephone carrier, by its signature.
     case carrier
+    /// An installed app, by the signature of its key or by a code that is good once.
+    case app
 }
 
 /// One line of the whole table of routes.
@@ -71,5 +73,5 @@ enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
         + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
-        + AdministrationRoutes.routes + CarrierRoutes.routes + ProgressRoutes.routes + DemoRoutes.routes
+        + AdministrationRoutes.routes + CarrierRoutes.routes + AuthenticatorRoutes.routes + ProgressRoutes.routes + DemoRoutes.routes
 }

@@ -10,6 +10,7 @@ struct UseChoices {
 
     /// What a use is called before it is proven: last digits, first letters.
     func masked(_ use: CredentialUse) -> CodeSent? {
+        if MethodRegistry.traits(of: use.capability).manner == .approval { return .app }
         guard let record = dossier.credential(use.credential), !record.hint.isEmpty else { return nil }
         return use.capability == .emailCode ? .maskedAddress(record.hint) : .numberEnding(record.hint)
     }
@@ -34,6 +35,6 @@ struct UseChoices {
         if use.capability == .recoveryCode, let left = dossier.standing.credential(use.credential)?.remaining {
             return Message("hint.codes-left", ["count": .number(left)])
         }
-        return masked(use)?.label
+        return MethodRegistry.traits(of: use.capability).manner == .approval ? nil : masked(use)?.label
     }
 }

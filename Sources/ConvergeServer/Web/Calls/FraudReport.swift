@@ -4,6 +4,8 @@ import ConvergeCore
 enum FraudReport {
     /// Draws the consequences, in the transaction of the decision.
     ///
+    /// An app that signed the report is the owner's, and stays.
+    ///
     /// At a sign-in, or behind one, somebody else knows the password: what was asked for ends with everything else that is open, the
     /// credential is suspended until another proof, and the password has to change. At a reset nobody has proven anything of the kind:
     /// that reset ends, and no more, so that a stranger can switch nothing off by annoying somebody. Whoever is called while a number
@@ -19,7 +21,8 @@ enum FraudReport {
         if approval.purpose == .reset {
             details["action"] = try endReset(approval.flow, now: now, instance, db) ? "reset ended" : "proof refused"
         } else {
-            details["action"] = try endEverything(before, credential, ledger)
+            let isCall = MethodRegistry.traits(of: approval.capability).manner == .answeredCall
+            details["action"] = try endEverything(before, suspending: isCall ? credential : nil, ledger)
         }
         try ledger.note(.fraudReported, before.record, details: details)
         try ledger.tell(.fraudReported, before, except: [credential])
@@ -36,17 +39,17 @@ enum FraudReport {
     }
 
     /// - Returns: what was done, for the log.
-    private static func endEverything(_ dossier: Dossier, _ credential: CredentialID, _ ledger: Ledger) throws -> String {
+    private static func endEverything(_ dossier: Dossier, suspending credential: CredentialID?, _ ledger: Ledger) throws -> String {
         let instance = ledger.instance, db = ledger.db, person = dossier.person.id
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
-        _ = try instance.credentials.suspend(credential, at: ledger.now, db)
+        if let credential { _ = try instance.credentials.suspend(credential, at: ledger.now, db) }
         try instance.people.raiseEpoch(person, db)
         try instance.people.setPasswordKnownToOthers(person, db)
         try instance.sessions.forgetRemembered(of: person, db)
         try instance.flows.closeAll(of: person, now: ledger.now, db)
         let days = dossier.document.fraud.blockDays
         guard days > 0, dossier.person.state == .enabled, try !isLastAdministrator(dossier, ledger) else {
-            return "method suspended, everything ended"
+            return credential == nil ? "everything ended" : "method suspended, everything ended"
         }
         let until = instance.endOfDay(ledger.now, days)
         try instance.people.block(person, until: until, db)

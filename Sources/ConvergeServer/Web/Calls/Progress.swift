@@ -1,7 +1,7 @@
 import ConvergeCore
 import HTTPTypes
 
-/// What a call is doing, for the page that waits for it: answered when something has changed, or after a moment.
+/// What a call or an app is doing, for the page that waits for it: answered when something has changed, or after a moment.
 enum ProgressRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id/progress") { request, instance in
@@ -47,7 +47,19 @@ enum ProgressRoutes {
             return Told(
                 seen: ApprovalProgress.queued.rawValue, words: say(CallPage.words(nil)), approved: isApproved, over: isApproved)
         }
+        if approval == nil, try instance.authenticators.isActivated(in: id, db) {
+            let words = say(WizardActivatePage.words(isThere: true))
+            return Told(seen: "there", words: words, approved: true, over: true)
+        }
+        if approval == nil, flow.kind != .reset, try instance.authenticators.isWaited(in: id, db) {
+            return Told(
+                seen: WizardActivatePage.seen, words: say(WizardActivatePage.words(isThere: false)), approved: false, over: false)
+        }
         let stage = approval?.stage(at: now) ?? .waiting(.queued)
+        if let approval, approval.capability == .appNotification {
+            return Told(
+                seen: stage.word, words: say(ApprovePage.words(stage, until: approval.until)), approved: stage == .approved, over: stage.isOver)
+        }
         return Told(seen: stage.word, words: say(CallPage.words(stage)), approved: stage == .approved, over: stage.isOver)
     }
 

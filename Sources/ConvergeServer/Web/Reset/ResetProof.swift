@@ -133,7 +133,7 @@ extension ResetTurn {
 
     /// Another code for the choice at hand.
     mutating func sendAgain() throws -> Refusal? {
-        guard case .code(let kind) = page, ResetMachine.isSent(kind) else { return nil }
+        guard case .code(let kind) = page, MethodRegistry.traits(of: kind).manner.carrier != nil else { return nil }
         guard state.canSendAgain else { return Refusal(.sendTooMany) }
         guard state.passed.isEmpty else { return try sendAgainToOwn() }
         guard let channel = typedChannel(kind) else { return nil }

@@ -61,6 +61,7 @@ struct ResetView {
 
     /// What a method of the person is called before it is proven: last digits, first letters.
     private func masked(_ use: CredentialUse) -> CodeSent? {
+        if MethodRegistry.traits(of: use.capability).manner == .approval { return .app }
         guard let hint = dossier.credential(use.credential)?.hint, !hint.isEmpty else { return nil }
         return use.capability == .emailCode ? .maskedAddress(hint) : .numberEnding(hint)
     }
@@ -86,7 +87,7 @@ struct ResetView {
     private func code(_ kind: Capability) throws -> any Page {
         var around = Around(form: form("answer"))
         around.progress = .reset(2)
-        if ResetMachine.isSent(kind) {
+        if MethodRegistry.traits(of: kind).manner.carrier != nil {
             around.lead = sentLead
             around.poll = "\(base)/progress"
             around.since = state.codeUntil.map { $0 - ResetMachine.codeLife(kind) }

@@ -26,6 +26,8 @@ struct EnrolmentView {
             case .email(let typed): try contactToConfirm ?? email(typed)
             case .code(let length, let sentTo, _, let canSendAgain): code(length, sentTo, canSendAgain)
             case .call(let calling): call(calling)
+            case .activate(let activating): try activate(activating)
+            case .approve(let approving): approve(approving)
             }
         }
     }
@@ -46,6 +48,23 @@ struct EnrolmentView {
         if state.confirms == nil { around.ways.append(.changeNumber(.post(form("change")))) }
         around.ways += ways
         return CallPage(stage: calling.stage, around: around)
+    }
+
+    private func activate(_ activating: Activating) throws -> WizardActivatePage {
+        let address = instance.config.publicURL + "/authenticator"
+        return WizardActivatePage(
+            form: form("enrol"), qr: QRFigure(modules: try QRCode(address + "#add=" + activating.code.text).modules), code: activating.shown,
+            address: address, until: activating.until, isThere: activating.isThere, poll: "\(base)/progress", again: form("again"),
+            errors: refusal.map { [FieldError(nil, $0)] } ?? [], progress: progress, notice: notice, crumb: crumb, ways: ways)
+    }
+
+    private func approve(_ approving: Approving) -> ApprovePage {
+        var around = Around(form: form("enrol"))
+        around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+        (around.progress, around.notice, around.crumb, around.poll) = (progress, notice, crumb, "\(base)/progress")
+        if approving.canAskAgain { around.sendAgain = form("again") }
+        around.ways = [Way.beginAgain(.post(form("change")))] + ways
+        return ApprovePage(approving: approving, isFirst: true, around: around)
     }
 
     private func errors(_ field: String) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }

@@ -47,7 +47,7 @@ struct ProofView {
 
     private func send(_ first: CredentialUse, _ offered: [CredentialUse]) -> any Page {
         let errors = refusal.map { [FieldError(nil, $0)] } ?? []
-        guard ResetMachine.isSent(first.capability), let contact = choices.masked(first) else {
+        guard MethodRegistry.traits(of: first.capability).manner.carrier != nil, let contact = choices.masked(first) else {
             return OtherWaysPage(choices: choices.list(offered), who: who, lead: CodePage.beforeChange, errors: errors)
         }
         return SendPage(

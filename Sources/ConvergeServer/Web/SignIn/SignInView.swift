@@ -115,7 +115,7 @@ struct SignInView {
     private func send(
         _ use: CredentialUse, _ uses: [CredentialUse], _ postpone: Postponement, lead: Message?
     ) throws -> any Page {
-        guard ResetMachine.isSent(use.capability), let contact = masked(use) else {
+        guard MethodRegistry.traits(of: use.capability).manner.carrier != nil, let contact = masked(use) else {
             return OtherWaysPage(
                 choices: choices(uses), who: who, lead: lead, errors: summaryErrors, notNow: notNow(postpone), notNowUntil: until(postpone))
         }
@@ -269,6 +269,9 @@ struct SignInView {
         var ways: [Way] = []
         if plan.alternatives.first?.isEmpty == false || !plan.saferButLonger.isEmpty {
             ways.append(Way(Message("part.way.choose-else"), .post(form("choices"))))
+        }
+        if let other = Planner(dossier.standing).otherApp(than: item.method), enrolment.approvals == nil {
+            ways.insert(Way(Message("part.way.other-app"), .post(form("method", hidden: ["method": other.rawValue]))), at: 0)
         }
         switch postpone {
         case .none: ways.append(Way(Message("part.way.stop"), .post(form("stop"))))

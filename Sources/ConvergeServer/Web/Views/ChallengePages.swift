@@ -9,11 +9,14 @@ enum CodeSent: Sendable {
     case numberEnding(String)
     /// Masked, before proof: `a…@h…`.
     case maskedAddress(String)
+    /// The person's apps.
+    case app
 
     /// Standing alone: "Number ending in 84".
     var label: Message {
         switch self {
         case .number, .address: words
+        case .app: Message("contact.label.app")
         case .numberEnding(let digits): Message("contact.label.number-ending", ["digits": .ltr(digits)])
         case .maskedAddress(let address): Message("contact.label.masked-address", ["address": .ltr(address)])
         }
@@ -24,6 +27,7 @@ enum CodeSent: Sendable {
         switch self {
         case .number(let number): Message("contact.number", ["number": .ltr(number)])
         case .address(let address): Message("contact.address", ["address": .ltr(address)])
+        case .app: Message("contact.app")
         case .numberEnding(let digits): Message("contact.number-ending", ["digits": .ltr(digits)])
         case .maskedAddress(let address): Message("contact.masked-address", ["address": .ltr(address)])
         }
@@ -144,12 +148,13 @@ struct SendPage: Page {
 
     /// How the code travels.
     enum Channel: String, Sendable {
-        case text, mail, call
+        case text, mail, call, app
 
         init(_ capability: Capability) {
             switch MethodRegistry.traits(of: capability).manner.carrier {
             case .mail: self = .mail
             case .voice: self = .call
+            case .push: self = .app
             default: self = .text
             }
         }
@@ -171,7 +176,7 @@ struct SendPage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message(channel == .call ? "send.heading-call" : "send.heading"), lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
+            heading: Message("send.heading.\(channel.rawValue)"), lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
             crumb: crumb, who: who, progress: progress, errors: errors, ways: ways)
     }
 

@@ -11,6 +11,8 @@ struct Renderer: Sendable {
 
     let organisation: Organisation
     let assets: StaticAssets
+    /// The files of the Converge app.
+    let appAssets: StaticAssets
     private let languages: [String: Language]
     private let fallback: Language
 
@@ -24,6 +26,7 @@ struct Renderer: Sendable {
     init(resources: String, organisation: Organisation) throws {
         self.organisation = organisation
         assets = try StaticAssets(folder: "\(resources)/static", accent: organisation.accent)
+        appAssets = try StaticAssets(folder: "\(resources)/static/authenticator")
         let sources = try Self.sources(in: "\(resources)/templates")
         var languages: [String: Language] = [:]
         for file in try FileManager.default.contentsOfDirectory(atPath: "\(resources)/messages") where file.hasSuffix(".json") {

@@ -16,6 +16,7 @@ struct StaticAssets: Sendable {
 
     private static let types = [
         "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
+        "png": "image/png",
     ]
 
     /// Reads a folder, and adds the stylesheet with the organisation's accent, if it has one.

@@ -265,6 +265,7 @@ struct WizardConfirmPage: Page {
         let value =
             switch contact {
             case .number(let text), .address(let text), .maskedAddress(let text), .numberEnding(let text): text
+            case .app: ""
             }
         let row = MethodRow(
             icon: kind == "phone" ? "phone" : "mail", title: Message("wizard.confirm.row.\(kind)"), value: value, isNumber: kind == "phone",
@@ -277,7 +278,7 @@ struct WizardConfirmPage: Page {
 
     private var kind: String {
         switch contact {
-        case .number, .numberEnding: "phone"
+        case .number, .numberEnding, .app: "phone"
         case .address, .maskedAddress: "email"
         }
     }
