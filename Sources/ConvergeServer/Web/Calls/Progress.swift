@@ -9,13 +9,14 @@ enum ProgressRoutes {
             for round in 0..<rounds {
                 let signal = instance.approvalSignal.generation
                 let told = try await instance.database.read { db in try look(id, request, instance, db) }
-                guard let told else { return .text("{}", type: "application/json", status: 410) }
+                // Not this browser's, or over: the page is asked for anew, and says so.
+                guard let told else { return .text(#"{"over":true}"#, type: "application/json") }
                 if told.over || told.seen != seen || round == rounds - 1 {
                     return .text(try JSONText.encode(told), type: "application/json")
                 }
                 await instance.approvalSignal.wait(since: signal, atMost: pause)
             }
-            return .text("{}", type: "application/json", status: 410)
+            return .text(#"{"over":true}"#, type: "application/json")
         }
     ]
 
