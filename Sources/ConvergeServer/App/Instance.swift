@@ -66,7 +66,7 @@ public struct Instance: Sendable, CustomStringConvertible {
 
     /// The same for a person, with what was asked of them elsewhere.
     func methodContext(
-        for dossier: Dossier, _ approvals: ApprovalState?, _ activation: AppActivation? = nil, _ db: any Connection
+        for dossier: Dossier, _ approvals: ApprovalState?, activation: AppActivation? = nil, _ db: any Connection
     ) throws -> MethodContext {
         var context = methodContext(accountName: dossier.record.name, now: dossier.now)
         context.app = try activation.flatMap { try authenticators.seen($0.credential, db) }

@@ -7,7 +7,7 @@ struct Registrar {
     let ledger: Ledger
 
     private func context(_ state: EnrolmentState? = nil) throws -> MethodContext {
-        try instance.methodContext(for: dossier, state?.approvals, state?.activation, db)
+        try instance.methodContext(for: dossier, state?.approvals, activation: state?.activation, db)
     }
     private var db: any Connection { ledger.db }
 

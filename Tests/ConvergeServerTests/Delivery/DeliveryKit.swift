@@ -133,7 +133,7 @@ extension OutboxWorker {
     /// Delivers what is due, all at once.
     @discardableResult
     func round() async throws -> Int {
-        let records = try await claim([.text: 100, .mail: 100, .voice: 100])
+        let records = try await claim([.text: 100, .mail: 100, .voice: 100, .push: 100])
         await withTaskGroup(of: Void.self) { group in
             for record in records { group.addTask { await deliver(record) } }
         }

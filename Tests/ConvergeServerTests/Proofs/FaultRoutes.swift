@@ -10,6 +10,10 @@ enum FaultRoutes {
         "wizard": [
             "/sign-in", "sign-in start", "sign-in code", "sign-in phone", "sign-in again", "sign-in kept", "sign-in finish",
         ],
+        "authenticator": [
+            "/sign-in", "sign-in start", "/authenticator/activate", "sign-in enrol", "/authenticator/poll", "/authenticator/answer",
+            "/authenticator/subscribe", "sign-in finish", "/sign-out", "sign-in answer",
+        ],
         "challenge": [
             "/sign-in", "sign-in use", "sign-in answer", "/sign-out",
         ],

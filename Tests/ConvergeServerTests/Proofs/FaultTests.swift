@@ -65,6 +65,39 @@ struct FaultTests {
         walk.expectPosts("calls")
     }
 
+    @Test("the app: connected, asked, approved, refused; each answer is taken or not at all")
+    func authenticator() async throws {
+        let walk = try await FaultWalk(policy: AppKit.policy), server = walk.server, phone = TestPhone(server)
+        let ada = try await server.add("ada")
+        try await walk.open("/sign-in?return=/profile")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        try await walk.submit("/start")
+        let code = walk.page.activation
+        try await walk.app(phone) { try await $0.activate(code) }
+        try await walk.submit("/enrol")
+        var number = walk.page.number
+        try await walk.app(phone) { _ = try await $0.poll() }
+        var asked = try await phone.asked()
+        try await walk.app(phone) { [asked, number] in try await $0.answer(asked, number: number) }
+        try await walk.submit("/enrol")
+        try await walk.submit("/finish")
+        #expect(walk.page.path == "/profile", "\(walk.page.heading)")
+        let key = Base64URL.encode(phone.key.publicKey.x963Representation), secret = Base64URL.encode([UInt8](repeating: 1, count: 16))
+        try await walk.app(phone) { try await $0.subscribe("https://fcm.googleapis.com/a", key, secret) }
+        for decision in [AppDecision.approve, .fraud] {
+            server.clock.advance(by: .minutes(11))
+            try await walk.open("/sign-out")
+            try await walk.submit("/sign-out")
+            try await walk.open("/sign-in")
+            try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+            (number, asked) = (walk.page.number, try await phone.asked())
+            try await walk.app(phone) { [asked, number] in try await $0.answer(asked, decision, number: decision == .approve ? number : "") }
+            if decision == .approve { try await walk.submit("/answer") }
+        }
+        #expect(try await server.audit(of: ada).filter(\.success).map(\.activity).contains(.fraudReported))
+        walk.expectPosts("authenticator")
+    }
+
     /// The next sign-in is reported as somebody else's; and a text of before did not arrive.
     private func fraud(_ walk: FaultWalk) async throws {
         let server = walk.server, instance = server.instance, now = server.clock.now

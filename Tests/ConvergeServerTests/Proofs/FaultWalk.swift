@@ -83,6 +83,19 @@ final class FaultWalk: @unchecked Sendable {
         }
     }
 
+    /// What an installed app asks or tells; it never sees a page.
+    func app(_ phone: TestPhone, _ place: SourceLocation = #_sourceLocation, _ act: @escaping (TestPhone) async throws -> Void) async throws {
+        let mine = browser
+        defer { browser = mine }
+        var path = ""
+        phone.browser.onAnswer = { _, asked in path = asked }
+        try await step("app", place) { browser in
+            phone.browser = browser
+            try? await act(phone)
+        }
+        try await note(path)
+    }
+
     /// Writes down which route a form goes to, or which action of which conversation.
     private func note(_ path: String) async throws {
         let parts = path.split(separator: "?")[0].split(separator: "/").map(String.init)

@@ -26,6 +26,7 @@ struct RouteTableTests {
     private static func words(_ access: Access) -> String {
         switch access {
         case .anonymous: "anybody"
+        case .app: "an installed app, by its signature"
         case .carrier: "the telephone carrier, by its signature"
         case .signedIn: "signed in"
         case .recentlyVerified: "recently verified"
@@ -38,7 +39,8 @@ struct RouteTableTests {
 
     /// An address of a route, its parameters filled in.
     private func path(_ route: Route, _ server: TestServer) -> String {
-        let file = server.instance.renderer.assets.files.keys.sorted().first ?? ""
+        let files = route.path.hasPrefix("/authenticator") ? server.instance.renderer.appAssets : server.instance.renderer.assets
+        let file = files.files.keys.sorted().first ?? ""
         let parts = route.path.split(separator: "/").map { part in
             part == ":file" ? file : part == ":action" ? "answer" : part.hasPrefix(":") ? "nothing-of-that-name" : String(part)
         }
@@ -85,7 +87,7 @@ struct RouteTableTests {
         return browser.cookies
     }
 
-    private func open(_ access: Access) -> Bool { access == .anonymous || access == .carrier }
+    private func open(_ access: Access) -> Bool { access == .anonymous || access == .carrier || access == .app }
 
     // MARK: forgery
 
@@ -95,9 +97,11 @@ struct RouteTableTests {
         #expect(posts.count > 15)
         for route in posts {
             for cookies in [[:], ada] {
-                #expect(try await ask(route, server, cookies: cookies, token: "").status == 403, named(route))
+                // An app has no form of ours: it signs.
+                let isForm = route.access != .app
+                #expect((try await ask(route, server, cookies: cookies, token: "").status == 403) == isForm, named(route))
                 let others = server.instance.keyed("somebody else's", "csrf")
-                #expect(try await ask(route, server, cookies: cookies, token: others).status == 403, named(route))
+                #expect((try await ask(route, server, cookies: cookies, token: others).status == 403) == isForm, named(route))
                 for site in ["cross-site", "same-site", "nonsense"] {
                     let answer = try await ask(route, server, cookies: cookies) { $0[.init("Sec-Fetch-Site")!] = site }
                     #expect(answer.status == 403, "\(route.path) from \(site)")
@@ -208,11 +212,14 @@ struct RouteTableTests {
             "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
         ]
         for (name, value) in fixed { #expect(headers[.init(name)!] == value, "\(route.path): \(name)") }
-        #expect(headers[.init("Permissions-Policy")!]?.contains("camera=()") == true, named(route))
+        // The app reads a QR code.
+        let camera = route.path == "/authenticator" && answer.status == 200 ? "camera=(self)" : "camera=()"
+        #expect(headers[.init("Permissions-Policy")!]?.contains(camera) == true, named(route))
         let transport = headers[.strictTransportSecurity]
         #expect(server.instance.config.isSecure ? transport?.hasPrefix("max-age=31536000") == true : transport == nil, named(route))
         let isStatic = route.path == "/static/:file" && answer.status == 200
-        #expect(headers[.cacheControl] == (isStatic ? "public, max-age=31536000, immutable" : "no-store"), named(route))
+        let isAppFile = route.path == "/authenticator/:file" && answer.status == 200
+        #expect(headers[.cacheControl] == (isAppFile ? "no-cache" : isStatic ? "public, max-age=31536000, immutable" : "no-store"), named(route))
         #expect(headers[.server] == nil && (!isStatic || headers[.setCookie] == nil), named(route))
     }
 
@@ -280,6 +287,6 @@ extension TestServer {
 
     static let tables = [
         "organisation", "person", "credential", "recovery_code", "access_pass", "person_group", "group_member", "effective_membership",
-        "policy_version", "flow", "session", "browser", "outbox", "audit", "notice_link", "admin_code", "approval",
+        "policy_version", "flow", "session", "browser", "outbox", "audit", "notice_link", "admin_code", "approval", "authenticator",
     ]
 }

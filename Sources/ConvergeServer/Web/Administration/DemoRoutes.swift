@@ -52,7 +52,8 @@ enum DemoRoutes {
     private static func item(_ entry: DemoBox.Entry) -> OutboxPage.Item {
         let kind: OutboxPage.Item.Kind =
             switch entry.message.kind {
-            case .text: .text
+            // Nothing is pushed into the box.
+            case .text, .push: .text
             case .mail: .mail(subject: entry.message.subject)
             case .voice: .call(Form("/dev/calls", hidden: ["call": entry.id]))
             }

@@ -242,6 +242,7 @@ extension CodeMessage.Channel {
         case .text(let phone): "tel:" + phone.e164
         case .email(let email): "mail:" + email.normalised
         case .call(let dialled): dialled.channelSource
+        case .app: ""
         }
     }
 }
