@@ -43,7 +43,8 @@ enum ConvergeAppTraits {
     static let traits = MethodTraits(
         .convergeApp, icon: "app",
         capabilities: [
-            CapabilityTraits(.appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
+            CapabilityTraits(
+                .appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
             TOTPApp.code,
         ],
         group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)

@@ -123,7 +123,7 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("campaigns[].name", .text, nil, "The campaign's name, which people read under “Why am I being asked?”."),
         PolicyKey("campaigns[].applies", .scope, "all", "Whom it applies to."),
         PolicyKey(
-            "campaigns[].register", .choice(PolicyFile.usable(for: .signIn).map(\.rawValue)), nil,
+            "campaigns[].register", .choice(PolicyFile.proposable.map(\.rawValue)), nil,
             "What people are asked to register, where it does not count for them already."),
         PolicyKey(
             "campaigns[].snoozeDays", .number(0...14), "1", "Days until somebody who put it off is asked again; 0: at the next sign-in."),

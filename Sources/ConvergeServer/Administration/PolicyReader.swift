@@ -33,7 +33,9 @@ struct PolicyReader {
             registration: rules(top, "registration").map { registrationRule($0) },
             campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), session: session(top),
             password: password(top),
-            methods: MethodSettings(questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst")), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
+            methods: MethodSettings(
+                questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst")),
+            trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
         unique(document.mfa.map(\.name), "mfa")
         unique(document.reset.map(\.name), "reset")
         unique(document.registration.map(\.name), "registration")

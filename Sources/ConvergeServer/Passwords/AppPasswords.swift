@@ -44,7 +44,8 @@ enum AppPasswords {
         let db = ledger.db, now = ledger.now
         let budget = "app-password:" + instance.keyed(SignInName(name)?.normalised ?? "", "budget")
         guard try instance.budgets.exhausted(budget, guesses, now: now, db) == nil else { return nil }
-        guard let key = SignInName(name)?.normalised, let record = try instance.people.find(nameKey: key, db), record.person.state == .enabled,
+        guard let key = SignInName(name)?.normalised, let record = try instance.people.find(nameKey: key, db),
+            record.person.state == .enabled,
             let dossier = try instance.dossier(record.id, knownBrowser: false, now: now, db), dossier.standing.mayMakeAppPasswords,
             let read = AppPassword.read(password.text, context(record, instance, now)),
             let found = all(of: dossier).first(where: { $0.hint == read.selector }),

@@ -66,7 +66,8 @@ struct SecurityQuestionsTests {
     @Test(
         "no question and no answer twice, none left out; what was typed is kept",
         arguments: [
-            (["question-2": "first-pet"], "question-2", Refusal.Code.questionTwice), (["question-1": "nothing"], "question-1", .questionEmpty),
+            (["question-2": "first-pet"], "question-2", Refusal.Code.questionTwice),
+            (["question-1": "nothing"], "question-1", .questionEmpty),
             (["answer-3": "MR WHISKERS!"], "answer-3", .answerTwice), (["answer-2": " "], "answer-2", .answerEmpty),
             (["answer-2": "a.b"], "answer-2", .answerTooShort),
         ])

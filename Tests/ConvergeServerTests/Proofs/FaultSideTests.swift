@@ -176,6 +176,7 @@ struct FaultSideTests {
     func ownThings() async throws {
         let walk = try await FaultWalk(), server = walk.server
         try await server.changePolicy {
+            $0.registration = []
             $0.reset[0].allow.insert(.securityQuestions)
             $0.methods.appPasswords.allowed = true
         }
@@ -186,7 +187,8 @@ struct FaultSideTests {
         try await walk.open("/security-info/app-passwords")
         try await walk.submit("/security-info/app-passwords", ["name": "Mail", "service": "imap"])
         try await walk.open("/security-info/add")
-        try await walk.post("/security-info/add", try #require(walk.page.forms.first).hidden.merging(["method": "securityQuestions"]) { $1 })
+        try await walk.post(
+            "/security-info/add", try #require(walk.page.forms.first).hidden.merging(["method": "securityQuestions"]) { $1 })
         try await walk.submit("/enrol", Self.answers)
         #expect(walk.page.path.hasPrefix("/security-info?"), "\(walk.page.text)")
         walk.expectPosts("ownThings")

@@ -155,7 +155,9 @@ extension Example {
                 around: Around(
                     form: flow, errors: [FieldError("question-1", Refusal(.questionEmpty).about("question-2"))],
                     progress: Progress(steps: steps, current: 2)))),
-        Example("wizard-token", TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.serialUnknown))]))),
+        Example(
+            "wizard-token",
+            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.serialUnknown))]))),
         Example(
             "wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
         Example(

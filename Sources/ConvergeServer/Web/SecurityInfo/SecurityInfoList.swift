@@ -42,7 +42,8 @@ struct SecurityInfoList {
     /// What was just done; with an offer, where something new would come before what was chosen.
     private func saved(_ candidates: [CredentialUse]) -> Notice? {
         guard let saved = SavedNotice(query: request.query["saved"]) else { return nil }
-        if case .added(let kind) = saved, !dossier.policy.methods.strongestFirst, !dossier.person.preference.isEmpty, let first = candidates.first, first != standing.usualDefault,
+        if case .added(let kind) = saved, !dossier.policy.methods.strongestFirst, !dossier.person.preference.isEmpty,
+            let first = candidates.first, first != standing.usualDefault,
             standing.credential(first.credential)?.method == kind
         {
             return Notice(kind: .saved, message: saved.notice.message, detail: Message("security.better-default"))
@@ -118,7 +119,8 @@ struct SecurityInfoList {
         var row = MethodRow(icon: record.credential.traits.icon, title: Message("app-password.row", ["name": .text(content.label ?? "")]))
         row.meta = [
             Message("app-password.for", ["service": .text(content.service ?? "")]),
-            SecurityInfoPage.history(addedBy: record.credential.source, at: record.credential.addedAt, lastUsed: record.lastUsed.values.max()),
+            SecurityInfoPage.history(
+                addedBy: record.credential.source, at: record.credential.addedAt, lastUsed: record.lastUsed.values.max()),
         ]
         if !standing.mayMakeAppPasswords { row.badges = [.notAllowed] }
         row.actions = actions(record.credential)
