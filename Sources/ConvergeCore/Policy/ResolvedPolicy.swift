@@ -37,6 +37,7 @@ public struct ResolvedPolicy: Hashable, Sendable, Codable {
     public var officeByOwner: Bool
     public var session: SessionPolicy
     public var password: PasswordPolicy
+    public var methods: MethodSettings
 
     /// Names of the rules behind each obligation, for reasons.
     public var mfaRules: [String]
@@ -87,7 +88,7 @@ extension PolicyDocument {
             guardKind: registration.map(\.guardKind).max() ?? .password,
             recoveryCodes: registration.contains(where: \.recoveryCodes),
             campaigns: campaigns.filter { $0.scope.contains(person) },
-            bridge: bridge, officeByOwner: phones.officeByOwner, session: session, password: password,
+            bridge: bridge, officeByOwner: phones.officeByOwner, session: session, password: password, methods: methods,
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))

@@ -14,6 +14,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let keys: KeyRing
     let people: PersonStore
     let credentials: CredentialStore
+    let tokens: TokenStore
     let groups: GroupStore
     let policies: PolicyStore
     let flows: FlowStore
@@ -46,7 +47,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     func approvalID(_ handle: Secret) -> ApprovalID { ApprovalHandle.id(handle.text) { keyed($0, "code") } }
 
     /// What methods may use while they work for one account.
-    func methodContext(accountName: String, now: Moment) -> MethodContext {
+    func methodContext(accountName: String, settings: MethodSettings = MethodSettings(), now: Moment) -> MethodContext {
         let keys = self.keys, config = self.config
         let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
         var context = MethodContext(
@@ -54,7 +55,7 @@ public struct Instance: Sendable, CustomStringConvertible {
             readPhone: { typed, region in PhoneParser.read(typed, region: region) },
             isCountryOpen: { config.isCountryOpen($0) },
             isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
-            issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+            settings: settings, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
         context.readCalled = { typed, region, takesExtension in
             PhoneParser.readCalled(typed, region: region, takesExtension: takesExtension).flatMap { dialled in
                 config.isCountryOpenForCalls(dialled.number) ? .success(dialled) : .failure(Refusal(.phoneCountryClosed))
@@ -68,7 +69,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     func methodContext(
         for dossier: Dossier, _ approvals: ApprovalState?, activation: AppActivation? = nil, _ db: any Connection
     ) throws -> MethodContext {
-        var context = methodContext(accountName: dossier.record.name, now: dossier.now)
+        var context = methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
         context.app = try activation.flatMap { try authenticators.seen($0.credential, db) }
         context.approval = try approvals?.current.flatMap { try self.approvals.find($0.id, db) }
         context.ways = Set(

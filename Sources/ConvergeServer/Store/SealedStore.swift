@@ -7,7 +7,7 @@ struct SealedStore: Sendable {
 
     /// A table with a column `sealed`.
     enum Table: String, CaseIterable, Sendable {
-        case credential, flow, outbox, authenticator
+        case credential, flow, outbox, authenticator, hardwareToken = "hardware_token"
 
         /// What binds a value to its row.
         fileprivate func aad(_ row: Row) throws -> String {
@@ -18,6 +18,7 @@ struct SealedStore: Sendable {
             case .flow: FlowStore.aad(FlowID(id))
             case .outbox: OutboxStore.aad(id)
             case .authenticator: AuthenticatorStore.aad(id)
+            case .hardwareToken: TokenStore.aad(id)
             }
         }
     }
