@@ -14,6 +14,7 @@ import engine
 from mailserver import Mailbox
 from nodes import Nodes
 from person import SIZES, Person
+from pushservice import PushService
 from server import ROOT, Server
 from telephone import TOKEN, Carrier
 from textgateway import TextGateway
@@ -97,6 +98,19 @@ def carrier_server(request, tmp_path, mailbox):
         yield from _run(server, request, mailbox)
     finally:
         carrier.stop()
+
+
+@pytest.fixture
+def push_server(request, tmp_path, mailbox):
+    """A server that may push to `server.push_service`, and to nowhere else."""
+    service = PushService()
+    service.start()
+    server = Server(tmp_path, _relay(mailbox) | {"CONVERGE_PUSH_HOSTS": service.origin})
+    server.push_service = service
+    try:
+        yield from _run(server, request, mailbox)
+    finally:
+        service.stop()
 
 
 @pytest.fixture

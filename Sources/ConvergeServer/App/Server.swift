@@ -20,7 +20,7 @@ public struct Server: Sendable {
     public func run() async throws {
         let curl = Curl()
         // Ended in reverse: first the pages, then the sweeper, then the outbox, whose last messages the pages wrote.
-        let application = Front(instance).application(extra: [OutboxWorker(instance, curl: curl), Sweeper(instance)])
+        let application = Front(instance).application(extra: [OutboxWorker(instance, curl: curl), Sweeper(instance), ApprovalEar(instance)])
         var configuration = ServiceGroupConfiguration(
             services: [application], gracefulShutdownSignals: [.sigterm, .sigint], logger: instance.log)
         configuration.maximumGracefulShutdownDuration = Self.patience

@@ -61,10 +61,11 @@ struct PushTests {
         let service = try await ScriptedGateway(answer), origin = "http://127.0.0.1:\(service.server.port)"
         let kit = try await AppKit(configure: { $0.pushHosts = PushHosts([origin]) }), instance = kit.server.instance
         #expect(try await kit.phone.subscribe(origin + "/p/1", Self.key, Self.secret).problem == nil)
-        let tab = try await kit.begin(), record = try #require(try await waiting(instance).first)
+        let tab = try await kit.begin(), curl = Curl(threads: 2)
+        let worker = OutboxWorker(instance, curl: curl, limits: .init(connectSeconds: 10, totalSeconds: 10))
+        let record = try #require(try await worker.claim([.push: 1]).first)
         #expect(record.notAfter == kit.server.clock.now + .seconds(60))
-        let curl = Curl(threads: 2)
-        await OutboxWorker(instance, curl: curl, limits: .init(connectSeconds: 2, totalSeconds: 2)).deliver(record)
+        await worker.deliver(record)
         try await curl.close()
         #expect(try await state(record, instance) == end)
         let sent = try #require(service.heard.all.first)

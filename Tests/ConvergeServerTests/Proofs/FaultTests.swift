@@ -82,7 +82,7 @@ struct FaultTests {
         try await walk.submit("/enrol")
         try await walk.submit("/finish")
         #expect(walk.page.path == "/profile", "\(walk.page.heading)")
-        let key = Base64URL.encode(phone.key.publicKey.x963Representation), secret = Base64URL.encode([UInt8](repeating: 1, count: 16))
+        let key = phone.publicKey, secret = Base64URL.encode([UInt8](repeating: 1, count: 16))
         try await walk.app(phone) { try await $0.subscribe("https://fcm.googleapis.com/a", key, secret) }
         for decision in [AppDecision.approve, .fraud] {
             server.clock.advance(by: .minutes(11))

@@ -3,6 +3,16 @@ import ConvergeCore
 @testable import ConvergeServer
 
 extension Example {
+    private static func approving(
+        _ stage: ApprovalStage, isFirst: Bool = false, sendAgain: Form? = nil, rememberDays: Int? = nil
+    ) -> ApprovePage {
+        var around = Around(form: flow, rememberDays: rememberDays, sendAgain: sendAgain, others: otherWays, who: who)
+        around.poll = "/flows/q7Tn2/progress"
+        return ApprovePage(
+            approving: Approving(stage: stage, number: "47", askedAt: now, until: now + .seconds(60), canAskAgain: sendAgain != nil),
+            isFirst: isFirst, around: around)
+    }
+
     static let signIn = [
         Example("sign-in", PasswordPage()),
         Example(
@@ -51,6 +61,18 @@ extension Example {
             QuestionsPage(
                 questions: [.predefined("first-pet"), .custom("What lies under the lighthouse?"), .predefined("first-car")],
                 around: Around(form: flow, errors: [FieldError(nil, Refusal(.answersWrong, count: 3))], who: who))),
+        Example("approve", approving(.waiting(.queued), sendAgain: Form("/flows/q7Tn2/send", flow: "q7Tn2"), rememberDays: 14)),
+        Example("approve-wrong", approving(.failed(.wrongNumber), sendAgain: Form("/flows/q7Tn2/send", flow: "q7Tn2"))),
+        Example("approve-denied", approving(.denied)),
+        Example("approve-first", approving(.waiting(.queued), isFirst: true)),
+        Example(
+            "activate",
+            WizardActivatePage(
+                form: flow, qr: QRFigure(modules: [[true, false], [false, true]]), code: "7K3Q-X9AB", address: "https://id.example/authenticator",
+                until: now + .minutes(10), isThere: false, poll: "/flows/q7Tn2/progress", again: Form("/flows/q7Tn2/again", flow: "q7Tn2"),
+                errors: [FieldError(nil, Refusal(.appNotThere))], progress: Progress(steps: steps, current: 1))),
+        Example("authenticator", AuthenticatorPage()),
+        Example("send-app", SendPage(channel: .app, to: .app, form: flow, who: who)),
         Example("send", SendPage(channel: .text, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
         Example("send-mail", SendPage(channel: .mail, to: .maskedAddress("a…@h…"), form: flow, who: who)),
         Example("send-call", SendPage(channel: .call, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),

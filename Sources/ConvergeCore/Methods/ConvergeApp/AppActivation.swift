@@ -56,6 +56,13 @@ public struct Activating: Hashable, Sendable {
     public let until: Moment
     /// The app is there: the first approval can be asked for.
     public let isThere: Bool
+
+    public init(code: Secret, shown: String, until: Moment, isThere: Bool) {
+        self.code = code
+        self.shown = shown
+        self.until = until
+        self.isThere = isThere
+    }
 }
 
 /// Where an approval stands, as its page shows it.
@@ -66,4 +73,12 @@ public struct Approving: Hashable, Sendable {
     public let askedAt: Moment
     public let until: Moment
     public let canAskAgain: Bool
+
+    public init(stage: ApprovalStage, number: String, askedAt: Moment, until: Moment, canAskAgain: Bool) {
+        self.stage = stage
+        self.number = number
+        self.askedAt = askedAt
+        self.until = until
+        self.canAskAgain = canAskAgain
+    }
 }
