@@ -117,6 +117,7 @@ extension Instance {
             try Budgets.closed(challenge.use.credential, knownBrowser: browser.isKnown, now: dossier.now, budgets, db) == nil
         else { return false }
         // What was decided elsewhere needs no gateway any more.
-        return try gap.why != .gateway || challenge.approvals != nil || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
+        return try gap.why != .gateway || challenge.approvals != nil
+            || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
     }
 }

@@ -151,7 +151,9 @@ struct SecurityInfoList {
         case .suspended: badges.append(.suspended)
         default: if NotCountingWords.isNotAllowed(credential, standing) { badges.append(.notAllowed) }
         }
-        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) { badges.append(.keptByOrganisation) }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            badges.append(.keptByOrganisation)
+        }
         return badges
     }
 
@@ -224,7 +226,9 @@ enum NotCountingWords {
         case .unconfirmed: return SecurityInfoPage.unconfirmed
         default: break
         }
-        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) { return SecurityInfoPage.fromDirectory }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            return SecurityInfoPage.fromDirectory
+        }
         let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
         if isNotAllowed(credential, standing) {
             let policies = standing.policy.mfaRules + standing.policy.resetRules

@@ -307,7 +307,8 @@ struct SignInView {
     /// Inside a review: the code that confirms a value of the directory.
     private var confirmation: (any Page)? {
         get throws {
-            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment) else {
+            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment)
+            else {
                 return nil
             }
             return try EnrolmentView(

@@ -171,7 +171,8 @@ struct SendPage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message(channel == .call ? "send.heading-call" : "send.heading"), lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
+            heading: Message(channel == .call ? "send.heading-call" : "send.heading"),
+            lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
             crumb: crumb, who: who, progress: progress, errors: errors, ways: ways)
     }
 
