@@ -27,7 +27,7 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plainContext)
         guard let message else {
             return (current, sends(use) ? Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany) : nil)
         }

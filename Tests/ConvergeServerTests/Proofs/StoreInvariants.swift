@@ -83,7 +83,7 @@ struct StoreInvariants {
 
     private func isChange(_ activity: AuditActivity) -> Bool {
         switch activity {
-        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe: true
+        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe, .fraudReported: true
         default: false
         }
     }
