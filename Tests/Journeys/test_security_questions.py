@@ -6,7 +6,6 @@ from stories import (
     begin_reset,
     change_policy,
     choose_password,
-    prove_by_mail,
     row,
     sign_in_ben,
 )

@@ -34,7 +34,8 @@ enum NoticeEvent: Sendable, Hashable {
     init?(name: String) {
         let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
         let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
-        let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0), .methodRestored($0)] } ?? []
+        let ofMethod =
+            kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0), .methodRestored($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
             .recoveryCodesMade, .reported, .phoneLost,

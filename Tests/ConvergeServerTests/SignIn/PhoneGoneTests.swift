@@ -127,7 +127,9 @@ struct PhoneGoneTests {
         #expect(browser.page.path.hasPrefix("/sign-in"))
     }
 
-    @Test func `a new one: proved otherwise, the new app takes the old one's place in one step, and can be taken back for a day`() async throws {
+    @Test func `a new one: proved otherwise, the new app takes the old one's place in one step, and can be taken back for a day`()
+        async throws
+    {
         let home = try await home(), server = home.server, browser = home.browser
         try await browser.signIn("ada")
         try await browser.open(browser.page.path + "?view=phone-new")
