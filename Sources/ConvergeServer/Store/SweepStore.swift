@@ -54,7 +54,7 @@ struct SweepStore: Sendable {
     /// What could have been taken back, a day ago.
     func forgetReplaced(before: Moment, _ db: any Connection) throws {
         try db.execute(
-            "UPDATE credential SET sealed = '', hint = '' WHERE state = 'retired' AND retired_ms < \(before) AND sealed <> ''")
+            "UPDATE credential SET sealed = '', hint = '' WHERE state = 'retired' AND retired_ms <= \(before) AND sealed <> ''")
     }
 
     /// Messages whose time ended while no worker ran: their content goes now.

@@ -99,7 +99,7 @@ struct PhoneGoneTests {
 
         try await browser.open(flow + "?view=next")
         #expect(!browser.page.says("Text a code"), "\(browser.page.text)")
-        try await browser.submit("/use", ["use": use(browser.page, .recoveryCode)])
+        #expect(browser.page.heading == "Enter a recovery code", "the only way left, so it is asked for at once")
         try await browser.submit("/answer", ["code": Self.codes[0]])
         #expect(browser.page.says("Connect") || browser.page.says("Start") || browser.page.path == "/", "\(browser.page.text)")
     }
