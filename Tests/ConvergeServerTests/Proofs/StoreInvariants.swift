@@ -48,7 +48,7 @@ struct StoreInvariants {
             if state == "retired" {
                 // What was replaced can be taken back for a day.
                 let undoable = try row.optionalText("retired_reason") == "replaced"
-                if try !undoable, !row.text("sealed").isEmpty { wrong.append("retired credential \(id) keeps its content") }
+                if !undoable, try !row.text("sealed").isEmpty { wrong.append("retired credential \(id) keeps its content") }
                 if let next = try row.optionalText("replaced_by"), try db.row("SELECT id FROM credential WHERE id = \(next)") == nil {
                     wrong.append("credential \(id) was replaced by nothing")
                 }
