@@ -23,7 +23,7 @@ struct Challenger {
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
         guard let message else {
-            return (current, sends(use) ? Refusal(.sendTooMany) : nil)
+            return sends(use) ? (current, Refusal(.sendTooMany)) : (next, nil)
         }
         if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
         return (next, nil)
