@@ -29,7 +29,8 @@ struct Challenger {
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plainContext)
         guard let message else {
-            return (current, sends(use) ? Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany) : nil)
+            guard sends(use) else { return (next, nil) }
+            return (current, Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany))
         }
         if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
         return (next, nil)
