@@ -1,8 +1,7 @@
 """A telephone carrier on this machine, with the API of Twilio (2010-04-01): it takes texts and calls, and plays what happens on the
 telephone by asking the server what to say, pressing keys and reporting how the call goes, each request signed.
 
-What a call does is told before it is placed: `carrier.plays(answer("#"))`. Without a word it rings until somebody in the test says
-more: `call.answer()`, `call.press("#")`, `call.report("busy")`."""
+A test that has its page in front of it says what happens: `carrier.call(number).ring().answer().press("#").hang_up()`."""
 
 from __future__ import annotations
 
@@ -94,8 +93,6 @@ class Carrier:
         self.asked: list[str] = []
         self.answer: int | None = None
         self.refused = 0
-        #: Statuses that a request which was not signed, or not well, was answered with.
-        self._plays: list = []
         self._news = News()
         self._keys: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -152,11 +149,7 @@ class Carrier:
         assert path == f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", path
         sid = f"CA{len(self.calls):032x}"
         self._keys[key] = sid
-        call = Call(self, fields, sid)
-        play = self._plays.pop(0) if self._plays else None
-        self.calls.append(call)
-        if play:
-            threading.Thread(target=play, args=(call,), daemon=True).start()
+        self.calls.append(Call(self, fields, sid))
         return sid
 
     # --- what it asks of the server
@@ -193,10 +186,6 @@ class Carrier:
         self._server.shutdown()
         self._server.server_close()
 
-    def plays(self, play) -> None:
-        """What the next call does, by itself."""
-        self._plays.append(play)
-
     def call(self, to: str) -> Call:
         """The newest call to a number that was not handed out before; waits for it."""
         return wait_for(
@@ -212,15 +201,6 @@ class Carrier:
         code = code_in(text.body)
         assert code, f"no code in this text: {text.body}"
         return code
-
-
-def answers_and_presses(keys: str):
-    """Rings, is answered, and these keys are pressed."""
-
-    def play(call: Call) -> None:
-        call.report("initiated").ring().answer().press(keys).hang_up()
-
-    return play
 
 
 def is_busy(call: Call) -> None:

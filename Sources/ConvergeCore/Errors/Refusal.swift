@@ -61,6 +61,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case setupCodeWrong = "setup.code-wrong"
         case nameTaken = "setup.name-taken"
         case linkSpent = "link.spent"
+        case nothingTicked = "lost.nothing-ticked"
         case keptNotTicked = "recovery.not-kept"
         case serialEmpty = "serial.empty"
         case serialUnknown = "serial.unknown"

@@ -84,7 +84,8 @@ extension Administration {
     private func addPhone(_ text: String, _ kind: MethodKind, _ person: PersonID, _ now: Moment, _ db: any Connection) throws {
         let region = instance.config.organisation.country
         let isOffice = kind == .officePhone
-        let parsed = isOffice ? PhoneParser.parse(text, region: region, takesExtension: true) : PhoneParser.parseForTexts(text, region: region)
+        let parsed =
+            isOffice ? PhoneParser.parse(text, region: region, takesExtension: true) : PhoneParser.parseForTexts(text, region: region)
         let dialled: DialledNumber
         switch parsed {
         case .success(let found):

@@ -92,9 +92,10 @@ public struct Config: Sendable {
     ///
     /// - Throws: `ConfigError` with every problem found.
     public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
-        let folder = DemoFolder(dataFolder), outside = [
-            "CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_", "CONVERGE_CARRIER_", "CONVERGE_CALLS_", "CONVERGE_PUSH_",
-        ]
+        let folder = DemoFolder(dataFolder),
+            outside = [
+                "CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_", "CONVERGE_CARRIER_", "CONVERGE_CALLS_", "CONVERGE_PUSH_",
+            ]
         var reader = ConfigReader(
             yaml: "",
             environment: [

@@ -48,7 +48,7 @@ public struct ConfigKey: Sendable, Hashable {
             one that takes writes is used.
             """),
         ConfigKey("database.password", .text, "", "The password for it, when it asks for one; better given in the environment."),
-        ConfigKey("database.sessions", .number, "8", "Sessions at PostgreSQL at most, for each node, 2 to 200; one more listens."),
+        ConfigKey("database.sessions", .number, "8", "Sessions at PostgreSQL at most, for each node, 2 to 200; two more listen."),
         ConfigKey(
             "keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
         ConfigKey(

@@ -58,9 +58,11 @@ extension Instance {
         var gaps: [CredentialUse: Reachability.Gap] = [:]
         let closed = try closedBudgets(credentials, person, knownBrowser: knownBrowser, now: now, db)
         let unreached = try outbox.troubled(
-            OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
+            OutboxMessage.Kind.allCases.map(\.rawValue)
+                + credentials.map(\.credential.channel).flatMap { [$0, Self.called($0)] }, since: now - .minutes(2), db)
         func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
-            !carries(kind) || unreached.contains(kind.rawValue) || unreached.contains(credential.channel)
+            !carries(kind) || unreached.contains(kind.rawValue)
+                || unreached.contains(kind == .voice ? Self.called(credential.channel) : credential.channel)
         }
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             let credential = record.credential

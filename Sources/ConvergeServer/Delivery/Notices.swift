@@ -85,7 +85,9 @@ extension Ledger {
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             guard seen.insert(record.credential.channel).inserted else { continue }
             let content = try instance.credentials.open(record).content
-            if let phone = content.phone, record.credential.capabilities.contains(.text), instance.carries(.text) { contacts.append(Contact(channel: .text(phone), credential: record.id)) }
+            if let phone = content.phone, record.credential.capabilities.contains(.text), instance.carries(.text) {
+                contacts.append(Contact(channel: .text(phone), credential: record.id))
+            }
             if let email = content.email, instance.carries(.mail) {
                 contacts.append(Contact(channel: .email(email), credential: record.id))
                 hasMailbox = true

@@ -42,7 +42,14 @@ public struct OutboxWorker: Service {
         let signal = instance.outboxSignal, told = instance.database.notifications(OutboxStore.channel)
         // Commands and other nodes write messages too.
         let ear = Task { if let told { for await _ in told { signal.wake() } } }
-        defer { ear.cancel() }
+        // What was decided on another node wakes the pages that wait on this one.
+        let decisions = Task { [instance] in
+            if let told = instance.database.notifications(ApprovalStore.channel) { for await _ in told { instance.approvalSignal.wake() } }
+        }
+        defer {
+            ear.cancel()
+            decisions.cancel()
+        }
         await withGracefulShutdownHandler {
             let busy = Busy()
             await withDiscardingTaskGroup { group in
@@ -265,6 +272,9 @@ extension Instance {
     /// Whether messages of a kind can be sent at all: by a gateway, or into the demo's box.
     func carries(_ kind: OutboxMessage.Kind) -> Bool { box != nil || config.carries(kind) }
 
+    /// A number that cannot be called may get texts all the same: its trouble has a name of its own.
+    static func called(_ channel: String) -> String { "voice:" + channel }
+
     /// The channel key of the number or mailbox that a message goes to, equal to that of its credential.
     func channelKey(of message: OutboxMessage) -> String? {
         switch message.kind {
@@ -273,7 +283,7 @@ extension Instance {
         case .push: nil
         case .voice:
             PhoneNumber(e164: message.to).flatMap { DialledNumber($0, extension: message.extension) }
-                .map { credentials.channelKey($0.channelSource) }
+                .map { Self.called(credentials.channelKey($0.channelSource)) }
         }
     }
 }

@@ -126,7 +126,9 @@ struct CarrierCallbacks: Sendable {
 /// every field with its value, in the order of their names.
 enum CarrierSignature {
     static func of(_ address: String, _ fields: [String: String], token: Secret) -> String {
-        let text = fields.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }.reduce(address) { $0 + $1.key + $1.value }
+        let text = fields.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }.reduce(address) {
+            $0 + $1.key + $1.value
+        }
         let code = HMAC<Insecure.SHA1>.authenticationCode(for: Data(text.utf8), using: SymmetricKey(data: token.bytes))
         return Data(code).base64EncodedString()
     }

@@ -27,9 +27,9 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plainContext)
         guard let message else {
-            return (current, sends(use) ? Refusal(tooMany(use)) : nil)
+            return sends(use) ? (current, Refusal(tooMany(use))) : (next, nil)
         }
         if let refusal = try ledger.send(message, to: dossier.record, isKnown: knownBrowser) { return (current, refusal) }
         return (next, nil)

@@ -117,6 +117,7 @@ extension Instance {
         else { return false }
         // What was decided elsewhere needs no gateway any more.
         guard let kind = OutboxMessage.Kind(challenge.use.capability) else { return challenge.approvals != nil }
-        return try gap.why != .gateway || challenge.approvals != nil || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
+        return try gap.why != .gateway || challenge.approvals != nil
+            || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
     }
 }

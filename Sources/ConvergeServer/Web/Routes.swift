@@ -72,6 +72,7 @@ extension Route {
 enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
-        + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AppPasswordRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes
-        + SetupRoutes.routes + AdministrationRoutes.routes + CarrierRoutes.routes + AuthenticatorRoutes.routes + ProgressRoutes.routes + DemoRoutes.routes
+        + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AppPasswordRoutes.routes + NewPhone.routes + LostPhone.routes
+        + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes + AdministrationRoutes.routes + CarrierRoutes.routes
+        + AuthenticatorRoutes.routes + ProgressRoutes.routes + DemoRoutes.routes
 }

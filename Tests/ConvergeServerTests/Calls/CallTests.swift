@@ -31,8 +31,10 @@ struct CallTests {
     @Test("no signature, a wrong one, one of another address or of other fields: refused, counted, and nothing is decided")
     func forged() async throws {
         let (server, browser, path, _) = try await ringing(), pressed = ["Digits": "#"]
-        let elsewhere = CarrierSignature.of("https://id.example.org" + path + "/key", ["CallSid": "CA1"].merging(pressed) { $1 }, token: CallKit.token)
-        let other = CarrierSignature.of(server.instance.config.publicURL + path + "/key", ["CallSid": "CA1", "Digits": "1"], token: CallKit.token)
+        let elsewhere = CarrierSignature.of(
+            "https://id.example.org" + path + "/key", ["CallSid": "CA1"].merging(pressed) { $1 }, token: CallKit.token)
+        let other = CarrierSignature.of(
+            server.instance.config.publicURL + path + "/key", ["CallSid": "CA1", "Digits": "1"], token: CallKit.token)
         for signature in ["", "nonsense", elsewhere, other] {
             #expect(try await CallKit.report(server, path + "/key", pressed, signature: signature).status == 403)
         }
@@ -51,7 +53,9 @@ struct CallTests {
         let (server, browser, path, ada) = try await ringing()
         let said = try await CallKit.report(server, path).body
         #expect(said.contains("numDigits=\"1\" finishOnKey=\"\"") && said.components(separatedBy: "<Gather").count == 3)
-        #expect(said.contains("language=\"en-GB\"") && said.contains("To sign in, press the hash key.") && said.hasSuffix("<Hangup/></Response>"))
+        #expect(
+            said.contains("language=\"en-GB\"") && said.contains("To sign in, press the hash key.")
+                && said.hasSuffix("<Hangup/></Response>"))
         #expect(try await browser.submit("/answer").status == 422)
         #expect(try await CallKit.report(server, path + "/key", ["Digits": "#"]).body.contains("Thank you"))
         #expect(try await browser.submit("/answer").path == "/")
@@ -176,7 +180,8 @@ struct CallTests {
         #expect(try await state() == .enabled)
         #expect(try await server.audit(of: ada).contains { $0.activity == .unblocked })
 
-        let other = try await CallKit.server(policy), browser = TestBrowser(other), dana = try await other.add("dana", roles: [.globalAdministrator])
+        let other = try await CallKit.server(policy), browser = TestBrowser(other),
+            dana = try await other.add("dana", roles: [.globalAdministrator])
         try await other.give(dana, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: CallKit.number)), by: .call)
         try await browser.signIn("dana")
         _ = try await CallKit.report(other, other.latestCallPath() + "/key", ["Digits": "0#"])
@@ -193,7 +198,10 @@ struct CallTests {
         let path = try await server.latestCallPath(), before = stranger.page.text
         _ = try await CallKit.report(server, path + "/key", ["Digits": "0#"])
         #expect(try await stranger.open(stranger.page.path).text == before)
-        #expect(try await server.instance.database.read { db in try server.instance.credentials.all(of: ada, db).map(\.credential.state) } == [.active])
+        #expect(
+            try await server.instance.database.read { db in try server.instance.credentials.all(of: ada, db).map(\.credential.state) } == [
+                .active
+            ])
         #expect(try await server.audit(of: ada).last { $0.activity == .fraudReported }?.details["action"] == "proof refused")
     }
 

@@ -22,7 +22,8 @@ struct CarrierTests {
     }
 
     private func insertCall(_ kit: DeliveryKit, _ life: Span = .minutes(1)) async throws -> (id: String, handle: Secret) {
-        let instance = kit.instance, handle = Secret(instance.world.newToken(bytes: 24)), id = instance.world.newToken(bytes: 16), now = kit.clock.now
+        let instance = kit.instance, handle = Secret(instance.world.newToken(bytes: 24)), id = instance.world.newToken(bytes: 16),
+            now = kit.clock.now
         let message = OutboxMessage(kind: .voice, to: Self.dialled.number.e164, body: "Hello", handle: handle, extension: "45")
         try await instance.database.write { db in
             let draft = ApprovalDraft(id: instance.approvalID(handle), capability: .officeCall, credential: nil, until: now + .minutes(5))
@@ -91,7 +92,9 @@ struct CarrierTests {
         try await kit.worker.round()
         let fields = form(try #require(heard.all.first))
         #expect(fields["Body"] == "481920 is your code" && fields["StatusCallback"] == "http://localhost:8080/callbacks/text/\(id)")
-        #expect(try await instance.database.read { db in try db.row("SELECT carrier_id FROM outbox WHERE id = \(id)")?.text("carrier_id") } == "SM7")
+        #expect(
+            try await instance.database.read { db in try db.row("SELECT carrier_id FROM outbox WHERE id = \(id)")?.text("carrier_id") }
+                == "SM7")
         let to = ["To": DeliveryKit.number.e164], failed = to.merging(["MessageStatus": "undelivered", "MessageSid": "SM7"]) { $1 }
         let channel = instance.credentials.channelKey("tel:" + DeliveryKit.number.e164), now = kit.clock.now
         let troubled = {
@@ -120,7 +123,8 @@ struct CarrierTests {
         #expect(problems("carrier: {callsFrom: '+441174960199'}\n").contains("carrier.account is required"))
         #expect(problems("carrier: {account: AC1, callsFrom: '+441174960199'}\n").contains("carrier.token is required"))
         #expect(problems("carrier: {account: AC1, token: t, callsFrom: 'us'}\n").contains("carrier.callsFrom must be a number"))
-        #expect(problems("carrier: {account: AC1, token: t, url: 'http://carrier.example'}\n").contains("carrier.url must begin with https://"))
+        #expect(
+            problems("carrier: {account: AC1, token: t, url: 'http://carrier.example'}\n").contains("carrier.url must begin with https://"))
         #expect(problems("carrier: {account: AC1, token: t, textsFrom: MG1}\ntext: {url: 'https://t.example'}\n").contains("not both"))
         #expect(problems("calls: {fraudDigits: '#'}\n").contains("calls.fraudDigits must be one to four digits"))
     }

@@ -25,7 +25,8 @@ struct DeliveryKit {
     ///   - carrier: port of the telephone carrier; nil: none.
     ///   - patience: seconds that a transfer may take.
     init(
-        texts: Int? = nil, mail: Int? = nil, carrier: Int? = nil, folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start),
+        texts: Int? = nil, mail: Int? = nil, carrier: Int? = nil, folder: String? = nil,
+        clock: TestClock = TestClock(now: TestServer.start),
         box: DemoBox? = nil, policy: PolicyDocument? = nil, patience: Int = 1
     ) async throws {
         let heard = Heard()

@@ -6,10 +6,11 @@ public enum ConvergeApp: AuthenticationMethod {
     public static let traits = MethodTraits(
         .convergeApp, icon: "app",
         capabilities: [
-            CapabilityTraits(.appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
+            CapabilityTraits(
+                .appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
             TOTPApp.code,
         ],
-        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
+        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true, onPhone: true)
 
     /// How long an approval may be answered.
     public static let approvalLife = Span.seconds(60)

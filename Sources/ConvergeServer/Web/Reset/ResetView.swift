@@ -77,7 +77,8 @@ struct ResetView {
                 .phone(PhoneInput(countries: Self.countries, region: state.typedRegion ?? own, number: typed))
             }
         return ResetContactPage(
-            contact: contact, isCall: MethodRegistry.traits(of: kind).manner == .answeredCall, form: form("contact"), errors: errors(kind == .emailCode ? "email" : "number"), another: .post(form("back")))
+            contact: contact, isCall: MethodRegistry.traits(of: kind).manner == .answeredCall, form: form("contact"),
+            errors: errors(kind == .emailCode ? "email" : "number"), another: .post(form("back")))
     }
 
     private static let countries = Countries.all.map {

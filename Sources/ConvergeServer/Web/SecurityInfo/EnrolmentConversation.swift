@@ -183,12 +183,14 @@ struct EnrolmentTurn {
     func reply(_ refusal: Refusal? = nil) throws -> Reply {
         guard let prompt = try registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
         var ways: [Way] = []
-        if state.enrolment.confirms != nil, !state.enrolment.isUnderWay, dossier.standing.ownerMay(\.change, MethodRegistry.traits(of: state.enrolment.method))
+        if state.enrolment.confirms != nil, !state.enrolment.isUnderWay,
+            dossier.standing.ownerMay(\.change, MethodRegistry.traits(of: state.enrolment.method))
         {
             ways.append(Way(Message("part.way.is-wrong"), .post(Form("/flows/\(flowID)/wrong"))))
         }
         let view = EnrolmentView(
-            instance: instance, dossier: dossier, state: state.enrolment, prompt: prompt, numberWays: try registrar.ways, base: "/flows/\(flowID)", refusal: refusal,
+            instance: instance, dossier: dossier, state: state.enrolment, prompt: prompt, numberWays: try registrar.ways,
+            base: "/flows/\(flowID)", refusal: refusal,
             notice: state.sentAgain ? .saved(Message("saved.sent-again")) : nil,
             crumb: .back(Message("layout.nav.security"), "/security-info"), ways: ways)
         return .page(try view.page, status: refusal == nil ? 200 : 422)

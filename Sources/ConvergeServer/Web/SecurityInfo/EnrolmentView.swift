@@ -113,7 +113,8 @@ struct EnrolmentView {
             let contact: CodeSent =
                 if let dialled = content.dialled { .number(PhoneText.shown(dialled)) } else { .address(content.email?.address ?? "") }
             return WizardConfirmPage(
-                form: form("confirm"), contact: contact, isCall: content.phone != nil && isCall && !isText, progress: progress, errors: refusal.map { [FieldError(nil, $0)] } ?? [],
+                form: form("confirm"), contact: contact, isCall: content.phone != nil && isCall && !isText, progress: progress,
+                errors: refusal.map { [FieldError(nil, $0)] } ?? [],
                 notice: notice, ways: ways)
         }
     }

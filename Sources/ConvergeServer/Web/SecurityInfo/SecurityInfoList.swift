@@ -8,7 +8,11 @@ struct SecurityInfoList {
     /// Numbers and addresses in full: only after a proof.
     let isProven: Bool
 
-    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance) {
+    /// What was replaced within the last day.
+    let undoable: [(old: CredentialRecord, new: CredentialID)]
+
+    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance, undoable: [(old: CredentialRecord, new: CredentialID)] = []) {
+        self.undoable = undoable
         self.instance = instance
         dossier = verified.dossier
         request = verified.request
@@ -31,6 +35,13 @@ struct SecurityInfoList {
             }
             page.appPasswords = try AppPasswords.all(of: dossier).map(appPassword)
             page.newAppPassword = standing.mayMakeAppPasswords ? .link(AppPasswordRoutes.path) : nil
+            page.undos = undoable.map { old, _ in
+                (
+                    Message("security.undo-what", ["method": .message(.yourMethod(old.credential.method.rawValue))]),
+                    .post(Form(NewPhone.undoPath, hidden: ["credential": old.id.text]))
+                )
+            }
+            page.lostPhone = LostPhone.onPhone(dossier).isEmpty ? nil : .link(LostPhone.path)
             page.signOutEverywhere = .link("/sign-out-everywhere")
             page.notice = saved(candidates) ?? wanting
             return page
@@ -151,7 +162,9 @@ struct SecurityInfoList {
         case .suspended: badges.append(.suspended)
         default: if NotCountingWords.isNotAllowed(credential, standing) { badges.append(.notAllowed) }
         }
-        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) { badges.append(.keptByOrganisation) }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            badges.append(.keptByOrganisation)
+        }
         return badges
     }
 
@@ -224,7 +237,9 @@ enum NotCountingWords {
         case .unconfirmed: return SecurityInfoPage.unconfirmed
         default: break
         }
-        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) { return SecurityInfoPage.fromDirectory }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            return SecurityInfoPage.fromDirectory
+        }
         let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
         if isNotAllowed(credential, standing) {
             let policies = standing.policy.mfaRules + standing.policy.resetRules

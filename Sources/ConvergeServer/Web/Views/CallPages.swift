@@ -17,7 +17,9 @@ struct CallPage: Page {
         var around = self.around
         // It has a place of its own on this page.
         around.sendAgain = nil
-        if around.lead == nil, let contact = around.contact, !isOver { around.lead = Message("calling.lead", ["to": .message(contact.words)]) }
+        if around.lead == nil, let contact = around.contact, !isOver {
+            around.lead = Message("calling.lead", ["to": .message(contact.words)])
+        }
         if isOver, around.errors.isEmpty, let failed { around.lead = Message.refusal(failed.rawValue) }
         let over = failed.map { Message("problem.\($0.rawValue)") } ?? Message("calling.heading")
         return around.frame(heading: isOver ? over : Message("calling.heading"))

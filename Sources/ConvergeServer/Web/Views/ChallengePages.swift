@@ -176,7 +176,8 @@ struct SendPage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message("send.heading.\(channel.rawValue)"), lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
+            heading: Message("send.heading.\(channel.rawValue)"),
+            lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
             crumb: crumb, who: who, progress: progress, errors: errors, ways: ways)
     }
 

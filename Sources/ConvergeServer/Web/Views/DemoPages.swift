@@ -42,7 +42,8 @@ struct OutboxPage: Page {
                 }
                 let heading = subject != nil ? "outbox.mail-to" : call != nil ? "outbox.call-to" : "outbox.text-to"
                 return [
-                    "icon": subject != nil ? "mail" : call != nil ? "call" : "text", "heading": say(Message(heading, ["to": .ltr(item.to)])),
+                    "icon": subject != nil ? "mail" : call != nil ? "call" : "text",
+                    "heading": say(Message(heading, ["to": .ltr(item.to)])),
                     "subject": subject, "call": call?.slots, "sent": say.dates.say(item.at, .dayAndTime, in: say.messages),
                     "iso": say.dates.iso(item.at), "body": item.body, "code": item.code,
                 ] as Slots

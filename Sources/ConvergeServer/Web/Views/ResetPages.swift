@@ -122,7 +122,10 @@ struct ResetContactPage: Page {
     func body(_ say: Speaker) -> Slots {
         switch contact {
         case .phone(let phone):
-            return ["form": form.slots, "phone": phone.slots(say, errors: errors), "submit": say(Message(isCall ? "wizard.call-me" : "wizard.send-code"))]
+            return [
+                "form": form.slots, "phone": phone.slots(say, errors: errors),
+                "submit": say(Message(isCall ? "wizard.call-me" : "wizard.send-code")),
+            ]
         case .email(let address):
             let field = Field("email", .email, label: Message("wizard.email.field"), value: address, takesFocus: true)
             return [

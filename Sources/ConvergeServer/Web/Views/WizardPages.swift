@@ -206,7 +206,8 @@ struct WizardPhonePage: Page {
     func body(_ say: Speaker) -> Slots {
         [
             "form": form.slots,
-            "phone": phone.slots(say, errors: errors, hint: Message(kind == "officePhone" ? "wizard.phone.hint-office" : "wizard.phone.hint")),
+            "phone": phone.slots(
+                say, errors: errors, hint: Message(kind == "officePhone" ? "wizard.phone.hint-office" : "wizard.phone.hint")),
             "submit": say(Message(isText ? "wizard.send-code" : "wizard.call-me")),
             "second": isText && isCall ? ["name": "by", "value": "call", "words": say(Message("wizard.call-me-instead"))] as Slots : nil,
         ]
