@@ -8,6 +8,7 @@ const say = (word) => document.querySelector(`[data-say="${CSS.escape(word)}"]`)
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const heading = document.querySelector("h1");
 const title = heading.textContent;
+const keptCode = find("kept-code").textContent;
 
 let accounts = [];
 // What is asked now: the account, and the request as the server put it.
@@ -151,6 +152,7 @@ async function remove(account, word) {
 
 async function connect(typed) {
   const code = typed.toUpperCase().replace(/[^0-9A-Z]/g, "");
+  if (code.length !== 8) return tell("code");
   const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
   try {
     const told = await server.activate(code, pair);
@@ -253,7 +255,7 @@ function explain(code) {
   // There the browser and the app keep what they know apart: a key made here would be lost.
   find("use-here").hidden = system() === "apple";
   if (code) {
-    find("kept-code").textContent = find("kept-code").textContent.replace("{}", code);
+    find("kept-code").textContent = keptCode.replace("{}", code);
     find("kept-code").hidden = false;
   }
   show("install");
@@ -267,9 +269,16 @@ addEventListener("beforeinstallprompt", (event) => {
 
 // --- the beginning
 
+// A code that came with the address: scanned by the phone's own camera, or opened while the app was open already.
+function codeOfAddress() {
+  const code = codeIn(location.href);
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  return code;
+}
+
 function begin(code) {
-  if (accounts.length) return show("accounts");
-  if (!isInstalled() && !sessionStorage.getItem("here")) return explain(code);
+  if (accounts.length && !code) return show("accounts");
+  if (!accounts.length && !isInstalled() && !sessionStorage.getItem("here")) return explain(code);
   if (code) find("code").value = code;
   show("add");
 }
@@ -288,8 +297,8 @@ async function keepAtHand() {
 
 async function start() {
   if (!globalThis.isSecureContext || !crypto.subtle || !globalThis.indexedDB) return tell("unsupported");
-  const code = codeIn(location.href);
-  if (location.hash) history.replaceState(null, "", location.pathname);
+  let code = codeOfAddress();
+  addEventListener("hashchange", () => begin((code = codeOfAddress() ?? code)));
   accounts = await store.all();
   find("scan").hidden = !("BarcodeDetector" in window && navigator.mediaDevices);
   find("do-scan").addEventListener("click", scan);
@@ -319,10 +328,6 @@ async function start() {
   setInterval(tick, 1000);
   begin(code);
   for (const account of accounts) watch(account);
-  if (accounts.length && code) {
-    find("code").value = code;
-    show("add");
-  }
   navigator.storage?.persist?.();
   if ("serviceWorker" in navigator) {
     await navigator.serviceWorker.register("/authenticator/worker.js", { scope: "/authenticator" });
