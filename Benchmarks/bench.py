@@ -296,12 +296,16 @@ class Dialect:
 
 def statements(dialect: Dialect, accounts: int, known: dict[str, str | int]) -> list[str]:
     """Accounts beside those that are measured: rows in every table that grows with people."""
-    identity = dialect.padded("acc", 18, "i * 7919 % 1000000007")
+    # Identifiers are random in life: those of the people that are measured must not lie side by side, before and behind all others.
+    letters = "".join(sorted("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+    spread = " || ".join(f"substr('{letters}', CAST(1 + i * 7919 / {64**place} % 64 AS INTEGER), 1)" for place in range(3))
+    hashed = f"{spread} || " + dialect.padded("", 61, "i")
+    identity = f"{spread} || " + dialect.padded("acc", 16, "i * 7919 % 1000000007")
     name = dialect.padded("account", 7, "i")
     hashed = dialect.padded("", 64, "i")
 
     def other(letter: str) -> str:
-        return dialect.padded(letter, 22, "i * 104729 % 1000000007")
+        return f"{spread} || " + dialect.padded(letter, 18, "i * 104729 % 1000000007")
 
     tables = {
         "person": {
