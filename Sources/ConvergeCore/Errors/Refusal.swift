@@ -43,18 +43,34 @@ public struct Refusal: Error, Hashable, Sendable {
         case nameTaken = "setup.name-taken"
         case linkSpent = "link.spent"
         case keptNotTicked = "recovery.not-kept"
+        case serialEmpty = "serial.empty"
+        case serialUnknown = "serial.unknown"
+        case questionEmpty = "question.empty"
+        case questionTwice = "question.twice"
+        case answerEmpty = "answer.empty"
+        case answerTooShort = "answer.too-short"
+        case answerTooLong = "answer.too-long"
+        case answerTwice = "answer.twice"
+        /// One of a whole round: which one is not told.
+        case answersWrong = "answers.wrong"
     }
 
     public let code: Code
     /// What the sentence needs, for example the tries left.
     public let count: Int?
     public let until: Moment?
+    /// The field that it is about, on pages with several.
+    public let field: String?
 
-    public init(_ code: Code, count: Int? = nil, until: Moment? = nil) {
+    public init(_ code: Code, count: Int? = nil, until: Moment? = nil, field: String? = nil) {
         self.code = code
         self.count = count
         self.until = until
+        self.field = field
     }
+
+    /// The same, about one field of a page with several.
+    public func about(_ field: String) -> Refusal { Refusal(code, count: count, until: until, field: field) }
 }
 
 /// The world broke: logged with its reason; the person sees a request id.

@@ -214,6 +214,60 @@ public struct PasswordPolicy: Hashable, Codable, Sendable {
     }
 }
 
+/// How many security questions, and which beyond ours.
+public struct QuestionPolicy: Hashable, Codable, Sendable {
+    /// How many a person answers to register: 3 to 5.
+    public var toRegister: Int
+    /// How many of them are asked at a reset: 3 to 5, no more than are registered.
+    public var toReset: Int
+    /// Questions of the organisation, at most 20.
+    public var custom: [String]
+
+    public init(toRegister: Int = 3, toReset: Int = 3, custom: [String] = []) {
+        self.toRegister = toRegister
+        self.toReset = toReset
+        self.custom = custom
+    }
+}
+
+/// Passwords for programs that cannot show a sign-in page.
+public struct AppPasswordPolicy: Hashable, Codable, Sendable {
+    /// People of whom a second step is enforced may make them. Those made before can be deleted, and stop working, when it is off.
+    public var allowed: Bool
+    /// They outlive a reset of the account's password.
+    public var survivesReset: Bool
+
+    public init(allowed: Bool = false, survivesReset: Bool = false) {
+        self.allowed = allowed
+        self.survivesReset = survivesReset
+    }
+}
+
+/// What policy says about single methods, the same for everybody.
+public struct MethodSettings: Hashable, Codable, Sendable {
+    public var questions: QuestionPolicy
+    public var appPasswords: AppPasswordPolicy
+    /// The strongest method is asked for first, whatever anybody chose.
+    public var strongestFirst: Bool
+
+    public init(
+        questions: QuestionPolicy = QuestionPolicy(), appPasswords: AppPasswordPolicy = AppPasswordPolicy(), strongestFirst: Bool = false
+    ) {
+        self.questions = questions
+        self.appPasswords = appPasswords
+        self.strongestFirst = strongestFirst
+    }
+
+    /// A version that was kept from a release without a setting has its default.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            questions: try values.decodeIfPresent(QuestionPolicy.self, forKey: .questions) ?? QuestionPolicy(),
+            appPasswords: try values.decodeIfPresent(AppPasswordPolicy.self, forKey: .appPasswords) ?? AppPasswordPolicy(),
+            strongestFirst: try values.decodeIfPresent(Bool.self, forKey: .strongestFirst) ?? false)
+    }
+}
+
 /// All policies of an organisation: one numbered document, so that a version is one number in flows, decisions,
 /// audit and simulation.
 public struct PolicyDocument: Hashable, Codable, Sendable {
@@ -227,6 +281,7 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public var bridge: BridgePolicy
     public var session: SessionPolicy
     public var password: PasswordPolicy
+    public var methods: MethodSettings
     /// Networks of the organisation, CIDR notation.
     public var trustedNetworks: [String]
     /// Accounts that must always get in; simulation watches them.
@@ -235,8 +290,8 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public init(
         version: Int64 = 1, rollOut: PolicyScope = PolicyScope(.all), mfa: [MFARule], reset: [ResetRule],
         registration: [RegistrationRule], campaigns: [CampaignRule] = [], bridge: BridgePolicy = BridgePolicy(),
-        session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(), trustedNetworks: [String] = [],
-        emergencyAccounts: [String] = []
+        session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(),
+        methods: MethodSettings = MethodSettings(), trustedNetworks: [String] = [], emergencyAccounts: [String] = []
     ) {
         self.version = version
         self.rollOut = rollOut
@@ -247,13 +302,14 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
         self.bridge = bridge
         self.session = session
         self.password = password
+        self.methods = methods
         self.trustedNetworks = trustedNetworks
         self.emergencyAccounts = emergencyAccounts
     }
 }
 
 extension PolicyDocument {
-    /// Versions kept from a release without campaigns have none.
+    /// Versions kept from a release without campaigns or settings of methods have none.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -263,6 +319,7 @@ extension PolicyDocument {
             campaigns: try values.decodeIfPresent([CampaignRule].self, forKey: .campaigns) ?? [],
             bridge: try values.decode(BridgePolicy.self, forKey: .bridge), session: try values.decode(SessionPolicy.self, forKey: .session),
             password: try values.decode(PasswordPolicy.self, forKey: .password),
+            methods: try values.decodeIfPresent(MethodSettings.self, forKey: .methods) ?? MethodSettings(),
             trustedNetworks: try values.decode([String].self, forKey: .trustedNetworks),
             emergencyAccounts: try values.decode([String].self, forKey: .emergencyAccounts))
     }

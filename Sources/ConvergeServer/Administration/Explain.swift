@@ -64,6 +64,7 @@ extension Administration {
         case .cannotServe: "it cannot serve this"
         case .unconfirmed: "nobody has confirmed it"
         case .suspended: "it is suspended"
+        case .setTooSmall: "the policy asks for more answers than there are"
         case .ownMailDomain: "the mailbox needs the lost password"
         case .registeredForOtherFeature: "it was registered for the other feature only"
         case .needsTwoGates: "it serves only where a reset takes two proofs"

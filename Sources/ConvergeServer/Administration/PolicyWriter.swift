@@ -109,6 +109,20 @@ extension PolicyDocument {
                     .init(key: "bannedWords", value: .list(password.bannedWords)),
                     .init(key: "reuseLast", value: .flag(password.reuseLast)),
                 ])),
+            .init(
+                key: "questions",
+                value: .mapping([
+                    .init(key: "toRegister", value: .number(methods.questions.toRegister)),
+                    .init(key: "toReset", value: .number(methods.questions.toReset)),
+                    .init(key: "custom", value: .list(methods.questions.custom)),
+                ])),
+            .init(
+                key: "appPasswords",
+                value: .mapping([
+                    .init(key: "allowed", value: .flag(methods.appPasswords.allowed)),
+                    .init(key: "survivesReset", value: .flag(methods.appPasswords.survivesReset)),
+                ])),
+            .init(key: "strongestFirst", value: .flag(methods.strongestFirst)),
             .init(key: "trustedNetworks", value: .list(trustedNetworks)),
             .init(key: "emergencyAccounts", value: .list(emergencyAccounts)),
         ])

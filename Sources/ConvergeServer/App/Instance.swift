@@ -14,6 +14,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let keys: KeyRing
     let people: PersonStore
     let credentials: CredentialStore
+    let tokens: TokenStore
     let groups: GroupStore
     let policies: PolicyStore
     let flows: FlowStore
@@ -37,7 +38,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
 
     /// What methods may use while they work for one account.
-    func methodContext(accountName: String, now: Moment) -> MethodContext {
+    func methodContext(accountName: String, settings: MethodSettings = MethodSettings(), now: Moment) -> MethodContext {
         let keys = self.keys, config = self.config
         let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
         return MethodContext(
@@ -45,7 +46,7 @@ public struct Instance: Sendable, CustomStringConvertible {
             readPhone: { typed, region in PhoneParser.read(typed, region: region) },
             isCountryOpen: { config.isCountryOpen($0) },
             isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
-            issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+            settings: settings, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
     }
 
     /// The end of the day that lies some days after a moment, in the organisation's zone.

@@ -7,7 +7,9 @@ struct Challenger {
     let knownBrowser: Bool
     let ledger: Ledger
 
-    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var context: MethodContext {
+        instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+    }
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -47,7 +49,7 @@ struct Challenger {
     ///
     /// An app's code may come from any of the person's apps that are offered.
     func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
-        if let refusal = method(of: state.use)?.incomplete(state, answer) { return .refused(refusal) }
+        if let refusal = incomplete(answer, state) { return .refused(refusal) }
         guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false
@@ -59,7 +61,10 @@ struct Challenger {
             switch try compare(answer, state, use) {
             case .right(let claim):
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
-                    if case .step = claim { spent = true }
+                    switch claim {
+                    case .step, .driftingStep: spent = true
+                    case .recoveryCode, .pass: break
+                    }
                     continue
                 }
                 // One passed gate of a reset is no sign-in: somebody else may hold that one.
@@ -78,7 +83,24 @@ struct Challenger {
             try instance.budgets.giveBack(Budgets.codes(state.use.credential, knownBrowser: knownBrowser).map(\.key), db)
             return .refused(Refusal(.codeSpent))
         }
+        if !late { state = try afterWrong(state) }
         return .refused(refusal(state, late: late))
+    }
+
+    /// Why an answer is none at all.
+    func incomplete(_ answer: Answer, _ state: ChallengeState) -> Refusal? { method(of: state.use)?.incomplete(state, answer) }
+
+    /// What has to be hashed before an answer is compared.
+    func slowWork(_ answer: Answer, _ state: ChallengeState) throws -> [SlowJob] {
+        guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return [] }
+        return method.slowWork(state, answer, try instance.credentials.open(record), context)
+    }
+
+    private func afterWrong(_ state: ChallengeState) throws -> ChallengeState {
+        guard !MethodRegistry.traits(of: state.use.capability).manner.isCode, let method = method(of: state.use),
+            let record = dossier.credential(state.use.credential)
+        else { return state }
+        return method.afterWrong(state, try instance.credentials.open(record), context)
     }
 
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
@@ -87,6 +109,7 @@ struct Challenger {
         switch state.use.capability {
         case .recoveryCode: return Refusal(.recoveryWrong, count: state.triesLeft)
         case .temporaryAccessPass: return Refusal(.passWrong, count: state.triesLeft)
+        case .securityQuestions: return Refusal(.answersWrong, count: state.triesLeft)
         default: return Refusal(.codeWrong, count: state.triesLeft)
         }
     }

@@ -6,7 +6,9 @@ struct Registrar {
     let dossier: Dossier
     let ledger: Ledger
 
-    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var context: MethodContext {
+        instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+    }
     private var db: any Connection { ledger.db }
 
     /// Whether one more credential of a kind may be added.
@@ -28,7 +30,13 @@ struct Registrar {
             let content = try instance.credentials.open(record).content
             state.typed = content.phone?.e164 ?? content.email?.address
         }
+        if kind == .hardwareToken { state.typed = try instance.tokens.assignedSerial(of: dossier.person.id, db) }
         return method.beginEnrolment(state, context)
+    }
+
+    /// What has to be hashed before an input is taken.
+    func slowWork(_ input: EnrolmentInput, _ state: EnrolmentState) -> [SlowJob] {
+        MethodRegistry.method(state.method)?.slowWork(state, input, context) ?? []
     }
 
     /// Where a registration stands.
@@ -46,7 +54,7 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let step = method.continueEnrolment(state, input, context)
+        let step = method.continueEnrolment(state, try lookedUp(input), context)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
             var same = state
@@ -62,6 +70,13 @@ struct Registrar {
         }
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         return .finished(try write(new, firstWizard: firstWizard))
+    }
+
+    /// An answer with what the store knows about it.
+    private func lookedUp(_ input: EnrolmentInput) throws -> EnrolmentInput {
+        guard case .answer(var answer) = input, !answer["serial"].isEmpty else { return input }
+        answer.token = try instance.tokens.free(serial: answer["serial"], for: dossier.person.id, db)
+        return .answer(answer)
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
@@ -117,9 +132,11 @@ struct Registrar {
         let now = dossier.now
         let credential = Credential(
             id: instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
-            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain)
+            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, remaining: new.remaining,
+            inOwnMailDomain: new.inOwnMailDomain)
         try instance.credentials.insert(
-            credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, db)
+            credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, drift: new.drift, db)
+        if let token = new.token, try !instance.tokens.activate(token, as: credential.id, of: dossier.person.id, db) { throw Overtaken() }
         // A value of the directory that was replaced by another one is gone with it.
         if let old = new.replaces ?? new.confirms {
             try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, at: now, db)

@@ -144,6 +144,7 @@ extension ResetTurn {
     mutating func takeAnswer() throws -> Refusal? {
         guard case .code(let kind) = page else { return nil }
         let answer = request.form.answer, gate = state.passed.count + 1
+        if let challenge = state.challenge, let refusal = challenger.incomplete(answer, challenge) { return refusal }
         if MethodRegistry.traits(of: kind).manner.isCode, answer.code.trimmingSpaces().isEmpty { return Refusal(.codeEmpty) }
         switch try compare(answer, kind) {
         case .proved(let use):

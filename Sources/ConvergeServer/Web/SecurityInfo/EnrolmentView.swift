@@ -22,6 +22,9 @@ struct EnrolmentView {
             case .scan(let uri, let key): try app(uri, key)
             case .phone(let region, let typed): try contactToConfirm ?? phone(region, typed)
             case .email(let typed): try contactToConfirm ?? email(typed)
+            case .chooseQuestions(let pool, let chosen): chooseQuestions(pool, chosen)
+            case .token(let serial): token(serial)
+            case .questions: throw Fault("a registration asks for the answers of a challenge")
             case .code(let length, let sentTo, _, let canSendAgain): code(length, sentTo, canSendAgain)
             }
         }
@@ -47,6 +50,19 @@ struct EnrolmentView {
         WizardEmailPage(
             form: form("email"), address: typed, errors: errors("email"), progress: progress, notice: notice, crumb: crumb,
             isChange: state.replaces != nil, ways: ways)
+    }
+
+    private func token(_ serial: String) -> TokenPage {
+        TokenPage(
+            serial: serial,
+            around: Around(form: form("enrol"), errors: errors("code"), progress: progress, notice: notice, crumb: crumb, ways: ways))
+    }
+
+    private func chooseQuestions(_ pool: [SecurityQuestion], _ chosen: [ChosenAnswer]) -> ChooseQuestionsPage {
+        ChooseQuestionsPage(
+            pool: pool, chosen: chosen,
+            around: Around(
+                form: form("enrol"), errors: errors("question-1"), progress: progress, notice: notice, crumb: crumb, ways: ways))
     }
 
     /// A value that the directory knows: shown before its code is sent.

@@ -133,7 +133,7 @@ struct SignInView {
 
     /// What counts in the order of defaults, recovery codes and passes behind it.
     private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
-        let first = DefaultMethod.ordered(uses, credentials: dossier.standing.credentials)
+        let first = dossier.standing.inDefaultOrder(uses)
         return first + uses.filter { !first.contains($0) }
     }
 
