@@ -33,6 +33,7 @@ public final class PostgresDatabase: Database {
     static let triesMax = 12
 
     let pool: PostgresPool
+    let gate: WriteGate
     private let settings: Settings
 
     public var dialect: Dialect { .postgres }
@@ -40,6 +41,7 @@ public final class PostgresDatabase: Database {
     /// Prepares the pool and opens one session, so that a wrong address is found at the start.
     public init(_ settings: Settings) async throws {
         self.settings = settings
+        gate = WriteGate(most: settings.sessions)
         pool = PostgresPool(size: settings.sessions) {
             try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds)
         }
@@ -95,9 +97,11 @@ public final class PostgresDatabase: Database {
         while true {
             tries += 1
             do {
-                return try await pool.run { session in
-                    session.deadlineSeconds = deadline
-                    return try Self.transaction(session, begin, isWrite: isWrite, body)
+                return try await passing(isWrite) {
+                    try await self.pool.run { session in
+                        session.deadlineSeconds = deadline
+                        return try Self.transaction(session, begin, isWrite: isWrite, body)
+                    }
                 }
             } catch let failure as Failure {
                 guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax, clock() < end else {
@@ -111,6 +115,20 @@ public final class PostgresDatabase: Database {
                 throw Self.storeError(error)
             }
             try await Task.sleep(for: Self.pause(tries))
+        }
+    }
+
+    /// Writes go through the gate, each try anew; reads collide with nobody.
+    private func passing<T: Sendable>(_ isWrite: Bool, _ run: () async throws -> T) async throws -> T {
+        guard isWrite else { return try await run() }
+        await gate.enter()
+        do {
+            let result = try await run()
+            gate.leave(collided: false)
+            return result
+        } catch {
+            gate.leave(collided: ((error as? Failure)?.error as? PostgresError)?.kind == .retry)
+            throw error
         }
     }
 
