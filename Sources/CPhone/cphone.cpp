@@ -28,6 +28,7 @@ extern "C" int cphone_parse(const char *text, size_t len, const char *region, cp
         out->valid = util.IsValidNumber(number) ? 1 : 0;
         out->type = static_cast<int>(util.GetNumberType(number));
         out->has_extension = number.has_extension() && !number.extension().empty() ? 1 : 0;
+        if (number.has_extension()) copy(out->extension, number.extension());
         out->country_code = number.country_code();
         number.clear_extension();
         std::string formatted;

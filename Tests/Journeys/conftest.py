@@ -15,6 +15,7 @@ from mailserver import Mailbox
 from nodes import Nodes
 from person import SIZES, Person
 from server import ROOT, Server
+from telephone import TOKEN, Carrier
 from textgateway import TextGateway
 
 #: How many nodes every story's server is; 0: one program.
@@ -82,6 +83,20 @@ def gateway_server(request, tmp_path, mailbox):
         yield from _run(server, request, mailbox)
     finally:
         gateway.stop()
+
+
+@pytest.fixture
+def carrier_server(request, tmp_path, mailbox):
+    """The same, and its texts and calls go through `server.carrier`, a telephone carrier that plays what it is told to."""
+    carrier = Carrier()
+    carrier.start()
+    server = Server(tmp_path, _relay(mailbox) | carrier.environment)
+    server.carrier = server.gateway = carrier
+    server.secrets.learn(TOKEN, "the carrier's token")
+    try:
+        yield from _run(server, request, mailbox)
+    finally:
+        carrier.stop()
 
 
 @pytest.fixture

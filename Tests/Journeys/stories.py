@@ -182,15 +182,15 @@ def choose_password(person, new: str, again: str | None = None):
 # --- what administrators do
 
 
-def change_policy(server, *changes: tuple[str, str]) -> None:
-    """Applies the policy in force with some of its text replaced."""
+def change_policy(server, *changes: tuple[str, str], force: bool = False) -> None:
+    """Applies the policy in force with some of its text replaced; `force`: although the check has something against it."""
     text = server.cli("policy", "show").text
     for old, new in changes:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in\n{text}"
         text = text.replace(old, new)
     file = server.folder / "policy.yaml"
     file.write_text(text)
-    server.cli("policy", "apply", str(file))
+    server.cli("policy", "apply", str(file), *(["--force"] if force else []))
 
 
 def audit(server, *filters: str) -> list[dict]:

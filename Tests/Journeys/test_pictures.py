@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stories import sign_in, whole_wizard
+from stories import BEN_PHONE, change_policy, sign_in, whole_wizard
+from test_calls import CALLS_ONLY, call_ben
 
 
 def test_what_is_asked_on_the_first_day_and_what_is_there_after_it(server, new_person):
@@ -11,3 +12,14 @@ def test_what_is_asked_on_the_first_day_and_what_is_there_after_it(server, new_p
     ada.goto("/sign-in")
     whole_wizard(ada, server)
     ada.goto("/security-info").see_heading("Security info").picture("security-info")
+
+
+def test_a_call_that_rings(carrier_server, new_person):
+    server, carrier = carrier_server, carrier_server.carrier
+    change_policy(server, *CALLS_ONLY)
+    ben = new_person(server)
+    call_ben(ben)
+    call = carrier.call(BEN_PHONE).ring()
+    ben.see("It is ringing.").see("Call again").picture("call")
+    call.answer().press("#")
+    ben.see_heading("Hello, Ben")

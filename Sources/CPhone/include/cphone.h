@@ -14,6 +14,7 @@ typedef struct {
     char e164[24];
     char international[40];
     char national[40];
+    char extension[12]; // its digits
 } cphone_result;
 /// Parses `text` as typed by a person whose default region is `region` (ISO 3166-1 alpha-2).
 /// Never throws across the boundary; returns 0 when a number could be read, another value when not.

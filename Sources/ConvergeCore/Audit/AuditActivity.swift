@@ -41,6 +41,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case interruptsLeftOut = "Interrupts left out"
     case signedOut = "Signed out"
     case sessionsRevoked = "Sessions revoked"
+    case fraudReported = "Fraud reported"
 
     case personAdded = "Person added"
     case personImported = "Person imported"
@@ -71,7 +72,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
             .resetPolicyChanged, .unlockedByAdmin:
             .passwordManagement
         case .signedIn, .signInRefused, .challengeAnswered, .challengeSent, .deadEndShown, .interruptsLeftOut, .signedOut,
-            .sessionsRevoked:
+            .sessionsRevoked, .fraudReported:
             .signIn
         case .personAdded, .personImported, .administratorSetUp, .roleChanged, .blocked, .unblocked, .disabled, .enabled,
             .passwordAloneAllowed, .tokensImported, .tokenAssigned, .tokenReturned, .tokenRemoved, .keyRotated, .keyRetired, .restored:

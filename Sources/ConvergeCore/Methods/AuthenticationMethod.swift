@@ -7,6 +7,16 @@ public struct MethodContext: Sendable {
     public let keyedHash: @Sendable (String) -> String
     /// Reads a number as a person types it, for a default region (ISO 3166-1 alpha-2).
     public let readPhone: @Sendable (_ typed: String, _ region: String) -> Result<PhoneNumber, Refusal>
+    /// Reads a number that is called, an extension with it where one may stand there.
+    public var readCalled: @Sendable (_ typed: String, _ region: String, _ takesExtension: Bool) -> Result<DialledNumber, Refusal> = {
+        _, _, _ in .failure(Refusal(.phoneImpossible))
+    }
+    /// Whether a number is known to stay where it is: texts do not reach it.
+    public var isLandline: @Sendable (PhoneNumber) -> Bool = { _ in false }
+    /// What policy lets the person prove, and something carries; nil: all.
+    public var ways: Set<Capability>?
+    /// What was asked on a telephone or another device in the state at hand, as the store knows it.
+    public var approval: Approval?
     /// Calling codes open for texts; nil: all.
     public let isCountryOpen: @Sendable (PhoneNumber) -> Bool
     /// Whether a domain belongs to the organisation.
@@ -48,6 +58,8 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var email: EmailAddress?
     /// A name for people, for example that of an app installation.
     public var label: String?
+    /// Digits behind the number of an office.
+    public var `extension`: String?
     /// The answers of a set of security questions.
     public var answers: [HashedAnswer]?
     /// A hardware token with its key.
@@ -58,7 +70,7 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var keyedHash: String?
 
     public init(
-        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil,
+        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, extension digits: String? = nil,
         answers: [HashedAnswer]? = nil, token: InventoryToken? = nil, service: String? = nil, keyedHash: String? = nil
     ) {
         self.service = service
@@ -67,6 +79,7 @@ public struct CredentialContent: Codable, Sendable, Equatable {
         self.token = token
         self.secret = secret
         self.phone = phone
+        self.extension = digits
         self.email = email
         self.label = label
     }
@@ -94,6 +107,7 @@ public struct CodeMessage: Hashable, Sendable {
     public enum Channel: Hashable, Sendable {
         case text(PhoneNumber)
         case email(EmailAddress)
+        case call(DialledNumber)
     }
 
     public let channel: Channel
@@ -101,12 +115,15 @@ public struct CodeMessage: Hashable, Sendable {
     /// Never delivered after this.
     public let notAfter: Moment
     public let purpose: Purpose
+    /// What waits for a decision elsewhere: the code is its handle then.
+    public let approval: ApprovalDraft?
 
-    public init(channel: Channel, code: Secret, notAfter: Moment, purpose: Purpose) {
+    public init(channel: Channel, code: Secret, notAfter: Moment, purpose: Purpose, approval: ApprovalDraft? = nil) {
         self.channel = channel
         self.code = code
         self.notAfter = notAfter
         self.purpose = purpose
+        self.approval = approval
     }
 }
 
@@ -120,6 +137,8 @@ public enum Claim: Hashable, Sendable {
     case recoveryCode(CredentialID, hash: String)
     /// A use of an access pass, by its keyed hash.
     case pass(CredentialID, hash: String)
+    /// What was approved elsewhere: won once.
+    case approval(ApprovalID)
 }
 
 /// What the comparison of an answer found.
@@ -131,6 +150,8 @@ public enum Verification: Hashable, Sendable {
     case alreadySpent
     /// Too late: a new code is needed.
     case expired
+    /// Nothing was answered yet, or it failed elsewhere: costs no try.
+    case undecided(Refusal)
 }
 
 /// What a page asks for; one template per prompt serves every method.
@@ -149,6 +170,8 @@ public enum Prompt: Hashable, Sendable {
     case token(serial: String)
     /// Type a code; `sentTo` is masked or full as proof allows.
     case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
+    /// Answer a call and press a key.
+    case call(Calling)
 }
 
 /// A registration in progress: `Codable`, kept sealed in the flow.
@@ -161,6 +184,10 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var typed: String?
     public var region: String?
     public var code: CodeState?
+    /// Digits behind the number of an office.
+    public var `extension`: String?
+    /// Calls placed in this registration.
+    public var approvals: ApprovalState?
     /// The questions chosen and the answers typed, until they are kept.
     public var answers: [ChosenAnswer]?
     /// The credential that the new one replaces once it is proven.
@@ -192,6 +219,8 @@ public struct NewCredential: Equatable, Sendable {
     public let spentStep: Int64?
     public let replaces: CredentialID?
     public let confirms: CredentialID?
+    /// What has to be spent with it.
+    public let claim: Claim?
     /// How many it is, where it is a set.
     public let remaining: Int?
     /// The inventory's token that becomes the person's.
@@ -202,7 +231,7 @@ public struct NewCredential: Equatable, Sendable {
     public init(
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
-        replaces: CredentialID? = nil, confirms: CredentialID? = nil, remaining: Int? = nil,
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil, claim: Claim? = nil, remaining: Int? = nil,
         token: String? = nil, drift: Int = 0
     ) {
         self.token = token
@@ -218,6 +247,7 @@ public struct NewCredential: Equatable, Sendable {
         self.spentStep = spentStep
         self.replaces = replaces
         self.confirms = confirms
+        self.claim = claim
     }
 }
 
@@ -273,7 +303,8 @@ public struct SlowResults: Sendable {
 
 /// What a person typed or pressed during a registration.
 public enum EnrolmentInput: Sendable {
-    case phone(typed: String, region: String)
+    /// `by`: how it shall be proven; nil: as the method prefers.
+    case phone(typed: String, region: String, by: Capability? = nil)
     case email(String)
     case code(String)
     case sendAgain
@@ -308,6 +339,8 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     public let use: CredentialUse
     public let purpose: Purpose
     public var code: CodeState?
+    /// Calls placed in this challenge.
+    public var approvals: ApprovalState?
     /// The questions of this round.
     public var drawn: [SecurityQuestion]?
     public var triesLeft: Int

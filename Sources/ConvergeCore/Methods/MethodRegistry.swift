@@ -5,14 +5,14 @@ public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
         PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
-        AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestions.traits,
+        AlternatePhone.traits, OfficePhone.traits, EmailMethod.traits, SecurityQuestions.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPassword.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        TOTPApp.self, HardwareToken.self, MobilePhone.self, EmailMethod.self, SecurityQuestions.self, RecoveryCodes.self,
-        TemporaryAccessPass.self, AppPassword.self,
+        TOTPApp.self, HardwareToken.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self,
+        SecurityQuestions.self, RecoveryCodes.self, TemporaryAccessPass.self, AppPassword.self,
     ]
 
     /// Capabilities that this release can verify.
@@ -59,27 +59,4 @@ enum PasskeyTraits {
                 .passkey, .ceremony, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
         ],
         group: .passkey, strength: 0, limit: 10, inWizard: true)
-}
-
-/// A second number, called when the first phone is gone.
-enum AlternatePhoneTraits {
-    static let traits = MethodTraits(
-        .alternatePhone, icon: "call",
-        capabilities: [
-            CapabilityTraits(
-                .alternateCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts,
-                conditions: [.reset: [.resetSetting(.alternatePhone)]])
-        ],
-        group: .phone, strength: 5, change: .owner)
-}
-
-/// The desk phone that the directory knows.
-enum OfficePhoneTraits {
-    static let traits = MethodTraits(
-        .officePhone, icon: "office",
-        capabilities: [
-            CapabilityTraits(.officeCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true)
-        ],
-        group: .office, strength: 6, add: .administrator, change: .administrator, delete: .administrator, inWizard: true,
-        needsDirectoryValue: true)
 }

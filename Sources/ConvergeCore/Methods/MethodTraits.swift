@@ -147,6 +147,8 @@ public struct MethodTraits: Hashable, Sendable {
     public let inWizard: Bool
     /// Only where the directory already has a value for the person.
     public let needsDirectoryValue: Bool
+    /// What the person has to have registered before.
+    public let needsFirst: MethodKind?
     /// Whether one of these makes the person somebody who has held a proof. An administrator's pass does not.
     public let counted: Bool
     /// It is gone when the phone is.
@@ -155,8 +157,8 @@ public struct MethodTraits: Hashable, Sendable {
     public init(
         _ kind: MethodKind, icon: String, capabilities: [CapabilityTraits], group: GateGroup?, strength: Int,
         limitGroup: String? = nil, limit: Int = 1, add: OwnerRight = .owner, change: OwnerRight = .nobody,
-        delete: OwnerRight = .owner, inWizard: Bool = false, needsDirectoryValue: Bool = false, counted: Bool = true,
-        onPhone: Bool = false
+        delete: OwnerRight = .owner, inWizard: Bool = false, needsDirectoryValue: Bool = false,
+        needsFirst: MethodKind? = nil, counted: Bool = true, onPhone: Bool = false
     ) {
         self.kind = kind
         self.icon = icon
@@ -170,6 +172,7 @@ public struct MethodTraits: Hashable, Sendable {
         self.delete = delete
         self.inWizard = inWizard
         self.needsDirectoryValue = needsDirectoryValue
+        self.needsFirst = needsFirst
         self.counted = counted
         self.onPhone = onPhone
     }

@@ -1,4 +1,4 @@
-/// The mobile phone: one number that takes texts and, where calls exist, calls.
+/// The mobile phone: one number that takes texts and calls, proven by either.
 public enum MobilePhone: AuthenticationMethod {
     public static let traits = MethodTraits(
         .mobilePhone, icon: "phone",
@@ -8,38 +8,37 @@ public enum MobilePhone: AuthenticationMethod {
         ],
         group: .phone, strength: 4, change: .owner, inWizard: true, onPhone: true)
 
-    public static let implements: Set<Capability> = [.text]
-
     /// Digits of a texted code.
     static let digits = 6
     /// Life of a texted code.
     static let life = Span.minutes(5)
 
     public static func beginEnrolment(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
-        if state.phone != nil, state.code == nil { return send(state, context) }
-        return EnrolmentStep(state, prompt(state, context))
+        EnrolmentStep(state, prompt(state, context))
     }
 
     public static func continueEnrolment(_ state: EnrolmentState, _ input: EnrolmentInput, _ context: MethodContext) -> EnrolmentStep {
         switch input {
-        case .phone(let typed, let region):
-            return take(state, typed, region, context)
-        case .email, .answer:
+        case .phone(let typed, let region, let by):
+            return take(state, typed, region, by, context)
+        case .email:
             return EnrolmentStep(state, prompt(state, context))
+        case .answer:
+            return state.approvals == nil ? EnrolmentStep(state, prompt(state, context)) : pressed(state, context)
         case .changeContact:
             var state = state
-            state.phone = nil
-            state.forgetCodes()
+            state.forgetPhone()
             return EnrolmentStep(state, prompt(state, context))
         case .sendAgain:
-            guard state.phone != nil else { return EnrolmentStep(state, prompt(state, context)) }
-            return send(state, context)
+            guard let phone = state.phone else { return EnrolmentStep(state, prompt(state, context)) }
+            return state.approvals == nil ? send(state, context) : call(state, phone, context)
         case .code(let typed):
-            return answer(state, typed, context)
+            return state.approvals == nil ? answer(state, typed, context) : pressed(state, context)
         }
     }
 
     public static func prompt(_ state: EnrolmentState, _ context: MethodContext) -> Prompt {
+        if let calling = Calls.prompt(state.approvals, number: state.dialled, context) { return calling }
         guard let phone = state.phone, let code = state.code else { return .phone(region: state.region, typed: state.typed ?? "") }
         return .code(length: digits, sentTo: phone.e164, until: code.until, canSendAgain: code.canSendAgain && state.triesLeft > 0)
     }
@@ -47,6 +46,7 @@ public enum MobilePhone: AuthenticationMethod {
     public static func beginChallenge(
         _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
     ) -> (state: ChallengeState, message: CodeMessage?) {
+        guard state.use.capability == .text else { return Calls.beginChallenge(state, credential, context) }
         guard let phone = credential.content.phone else { return (state, nil) }
         var state = state, codes = state.code ?? CodeState()
         guard codes.canSendAgain else { return (state, nil) }
@@ -58,24 +58,79 @@ public enum MobilePhone: AuthenticationMethod {
     public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
-        state.code?.verify(answer.code, binding: credential.credential.id.text, context) ?? .wrong
+        guard state.use.capability == .text else { return Calls.verify(state.approvals, context) }
+        return state.code?.verify(answer.code, binding: credential.credential.id.text, context) ?? .wrong
     }
 
-    private static func take(_ state: EnrolmentState, _ typed: String, _ region: String, _ context: MethodContext) -> EnrolmentStep {
+    public static func challengePrompt(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> Prompt {
+        if state.use.capability != .text { return Calls.prompt(state.approvals, context) ?? .phone(region: nil, typed: "") }
+        return .code(
+            length: digits, sentTo: nil, until: state.code?.until,
+            canSendAgain: state.code?.canSendAgain == true && state.triesLeft > 0)
+    }
+
+    public static func incomplete(_ state: ChallengeState, _ answer: Answer) -> Refusal? {
+        state.use.capability == .text && answer.code.trimmingSpaces().isEmpty ? Refusal(.codeEmpty) : nil
+    }
+
+    private static func take(
+        _ state: EnrolmentState, _ typed: String, _ region: String, _ by: Capability?, _ context: MethodContext
+    ) -> EnrolmentStep {
         var state = state
         state.typed = typed
         state.region = region
-        switch context.readPhone(typed, region) {
-        case .failure(let refusal):
-            return EnrolmentStep(state, .phone(region: region, typed: typed), refusal: refusal)
-        case .success(let phone):
-            guard context.isCountryOpen(phone) else {
-                return EnrolmentStep(state, .phone(region: region, typed: typed), refusal: Refusal(.phoneCountryClosed))
+        let refused = { (refusal: Refusal) in EnrolmentStep(state, .phone(region: region, typed: typed), refusal: refusal) }
+        if way(by, context) == .call {
+            switch context.readCalled(typed, region, false) {
+            case .failure(let refusal): return refused(refusal)
+            case .success(let dialled): return call(state, dialled.number, context)
             }
+        }
+        switch context.readPhone(typed, region) {
+        case .failure(let refusal): return refused(refusal)
+        case .success(let phone):
+            guard context.isCountryOpen(phone) else { return refused(Refusal(.phoneCountryClosed)) }
+            if context.isLandline(phone), context.ways?.contains(.call) == true { return refused(Refusal(.phoneLandline)) }
             if state.phone != phone || state.code == nil { state.code = state.code ?? CodeState() }
             state.phone = phone
             return send(state, context)
         }
+    }
+
+    /// How a number is proven: as its owner chose, as far as that is open; by text where both are and nobody chose.
+    private static func way(_ wanted: Capability?, _ context: MethodContext) -> Capability {
+        guard let open = context.ways, open.contains(.call) else { return wanted == .call && context.ways == nil ? .call : .text }
+        return open.contains(.text) ? wanted ?? .text : .call
+    }
+
+    private static func call(_ state: EnrolmentState, _ phone: PhoneNumber, _ context: MethodContext) -> EnrolmentStep {
+        var state = state
+        state.phone = phone
+        guard let message = Calls.place(DialledNumber(phone), .call, of: nil, &state.approvals, .change, context) else {
+            return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callTooMany))
+        }
+        return EnrolmentStep(state, prompt(state, context), message: message)
+    }
+
+    private static func pressed(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
+        guard let phone = state.phone else { return EnrolmentStep(state, prompt(state, context)) }
+        switch Calls.verify(state.approvals, context) {
+        case .right(let claim):
+            let finished = credential(phone, by: .call, state, claim: claim, context)
+            return EnrolmentStep(state, prompt(state, context), finished: finished)
+        case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
+        case .wrong, .alreadySpent, .expired: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
+        }
+    }
+
+    /// Either proof makes a phone that can do both, but for a landline that was called.
+    private static func credential(
+        _ phone: PhoneNumber, by capability: Capability, _ state: EnrolmentState, claim: Claim? = nil, _ context: MethodContext
+    ) -> NewCredential {
+        NewCredential(
+            method: .mobilePhone, capabilities: capability == .call && context.isLandline(phone) ? [.call] : [.text, .call],
+            verifiedBy: capability, content: CredentialContent(phone: phone), channelSource: "tel:" + phone.e164, hint: phone.lastTwo,
+            replaces: state.replaces, confirms: state.confirms, claim: claim)
     }
 
     private static func send(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
@@ -99,13 +154,10 @@ public enum MobilePhone: AuthenticationMethod {
         }
         switch code.verify(typed, binding: phone.e164, context) {
         case .right:
-            let credential = NewCredential(
-                method: .mobilePhone, capabilities: [.text, .call], verifiedBy: .text, content: CredentialContent(phone: phone),
-                channelSource: "tel:" + phone.e164, hint: phone.lastTwo, replaces: state.replaces, confirms: state.confirms)
-            return EnrolmentStep(state, prompt(state, context), finished: credential)
+            return EnrolmentStep(state, prompt(state, context), finished: credential(phone, by: .text, state, context))
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent:
+        case .wrong, .alreadySpent, .undecided:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

@@ -183,6 +183,26 @@ public struct BridgePolicy: Hashable, Codable, Sendable {
     }
 }
 
+/// What follows when somebody who was asked to approve says that it was not them.
+public struct FraudPolicy: Hashable, Codable, Sendable {
+    /// Days for which the account is closed; 0: it is not.
+    public var blockDays: Int
+
+    public init(blockDays: Int = 0) {
+        self.blockDays = blockDays
+    }
+}
+
+/// Who keeps telephone numbers.
+public struct PhonePolicy: Hashable, Codable, Sendable {
+    /// People may add, change and delete their office number themselves; else the directory keeps it.
+    public var officeByOwner: Bool
+
+    public init(officeByOwner: Bool = false) {
+        self.officeByOwner = officeByOwner
+    }
+}
+
 /// How long sessions and proofs live.
 public struct SessionPolicy: Hashable, Codable, Sendable {
     public var idleMinutes: Int
@@ -279,6 +299,8 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public var registration: [RegistrationRule]
     public var campaigns: [CampaignRule]
     public var bridge: BridgePolicy
+    public var fraud: FraudPolicy
+    public var phones: PhonePolicy
     public var session: SessionPolicy
     public var password: PasswordPolicy
     public var methods: MethodSettings
@@ -290,6 +312,7 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public init(
         version: Int64 = 1, rollOut: PolicyScope = PolicyScope(.all), mfa: [MFARule], reset: [ResetRule],
         registration: [RegistrationRule], campaigns: [CampaignRule] = [], bridge: BridgePolicy = BridgePolicy(),
+        fraud: FraudPolicy = FraudPolicy(), phones: PhonePolicy = PhonePolicy(),
         session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(),
         methods: MethodSettings = MethodSettings(), trustedNetworks: [String] = [], emergencyAccounts: [String] = []
     ) {
@@ -300,6 +323,8 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
         self.registration = registration
         self.campaigns = campaigns
         self.bridge = bridge
+        self.fraud = fraud
+        self.phones = phones
         self.session = session
         self.password = password
         self.methods = methods
@@ -309,7 +334,7 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
 }
 
 extension PolicyDocument {
-    /// Versions kept from a release without campaigns or settings of methods have none.
+    /// Versions kept from an earlier release lack what came since.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -317,7 +342,10 @@ extension PolicyDocument {
             mfa: try values.decode([MFARule].self, forKey: .mfa), reset: try values.decode([ResetRule].self, forKey: .reset),
             registration: try values.decode([RegistrationRule].self, forKey: .registration),
             campaigns: try values.decodeIfPresent([CampaignRule].self, forKey: .campaigns) ?? [],
-            bridge: try values.decode(BridgePolicy.self, forKey: .bridge), session: try values.decode(SessionPolicy.self, forKey: .session),
+            bridge: try values.decode(BridgePolicy.self, forKey: .bridge),
+            fraud: try values.decodeIfPresent(FraudPolicy.self, forKey: .fraud) ?? FraudPolicy(),
+            phones: try values.decodeIfPresent(PhonePolicy.self, forKey: .phones) ?? PhonePolicy(),
+            session: try values.decode(SessionPolicy.self, forKey: .session),
             password: try values.decode(PasswordPolicy.self, forKey: .password),
             methods: try values.decodeIfPresent(MethodSettings.self, forKey: .methods) ?? MethodSettings(),
             trustedNetworks: try values.decode([String].self, forKey: .trustedNetworks),

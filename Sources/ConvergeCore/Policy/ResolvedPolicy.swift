@@ -33,6 +33,8 @@ public struct ResolvedPolicy: Hashable, Sendable, Codable {
     public var campaigns: [CampaignRule]
 
     public var bridge: BridgePolicy
+    /// People keep their office number themselves.
+    public var officeByOwner: Bool
     public var session: SessionPolicy
     public var password: PasswordPolicy
     public var methods: MethodSettings
@@ -86,7 +88,7 @@ extension PolicyDocument {
             guardKind: registration.map(\.guardKind).max() ?? .password,
             recoveryCodes: registration.contains(where: \.recoveryCodes),
             campaigns: campaigns.filter { $0.scope.contains(person) },
-            bridge: bridge, session: session, password: password, methods: methods,
+            bridge: bridge, officeByOwner: phones.officeByOwner, session: session, password: password, methods: methods,
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))

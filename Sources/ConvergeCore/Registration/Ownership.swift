@@ -5,6 +5,8 @@ public enum Addability: Hashable, Sendable {
     case notAllowed
     /// As many as one may have.
     case limit(Int)
+    /// Something else has to be there first.
+    case needs(MethodKind)
 }
 
 extension Standing {
@@ -29,12 +31,18 @@ extension Standing {
     /// - Parameter replacing: a credential that goes when the new one is proven.
     public func addability(of kind: MethodKind, replacing: CredentialID? = nil) -> Addability? {
         let traits = MethodRegistry.traits(of: kind)
-        guard traits.add == .owner, MethodRegistry.method(kind) != nil,
+        guard ownerMay(\.add, traits), MethodRegistry.method(kind) != nil,
             traits.capabilities.contains(where: { $0.signIn == .counts || $0.reset == .counts })
         else { return nil }
         guard mayServe(kind) else { return .notAllowed }
+        if let first = traits.needsFirst, !credentials.contains(where: { $0.method == first && isRegistered($0) }) { return .needs(first) }
         let held = credentials.filter { isRegistered($0) && $0.traits.limitGroup == traits.limitGroup && $0.id != replacing }
         return held.count < traits.limit ? .open : .limit(traits.limit)
+    }
+
+    /// Whether the owner may do a thing to a method: by its traits, or because a setting opens what the directory keeps.
+    public func ownerMay(_ what: KeyPath<MethodTraits, OwnerRight>, _ traits: MethodTraits) -> Bool {
+        traits[keyPath: what] == .owner || (traits.needsDirectoryValue && policy.officeByOwner)
     }
 
     /// Whether policy lets anything that a method can do count for sign-in or for a reset.
@@ -94,7 +102,7 @@ public struct Deletion: Sendable, Equatable {
 extension Standing {
     /// Judges the deletion of a credential by its owner.
     public func deletion(of id: CredentialID) -> Deletion? {
-        guard let credential = credential(id), credential.traits.delete == .owner else { return nil }
+        guard let credential = credential(id), ownerMay(\.delete, credential.traits) else { return nil }
         let after = without(id), refused = lost(by: after)
         return Deletion(
             refusedFor: refused, replacements: refused.isEmpty ? [] : replacements(of: credential, in: after),

@@ -70,7 +70,7 @@ public enum ResetMachine {
             next.kind = challenge.use.capability
             next.challenge = challenge
             next.awaitingCode = true
-            next.sends = challenge.code?.sent.count ?? 0
+            next.sends = challenge.sends
             next.codeUntil = until
         case (.changeContact, .code(let kind)) where isSent(kind) && state.passed.isEmpty:
             next.challenge = nil
@@ -104,7 +104,12 @@ public enum ResetMachine {
     public static func isSent(_ kind: Capability) -> Bool { MethodRegistry.traits(of: kind).manner.goesToContact }
 
     /// How long a sent code works, whoever it is sent to.
-    public static func codeLife(_ kind: Capability) -> Span { kind == .emailCode ? EmailMethod.life : MobilePhone.life }
+    public static func codeLife(_ kind: Capability) -> Span {
+        switch MethodRegistry.traits(of: kind).manner {
+        case .answeredCall: Approval.life
+        default: kind == .emailCode ? EmailMethod.life : MobilePhone.life
+        }
+    }
 
     /// How many digits a code has.
     public static func codeDigits(_ kind: Capability) -> Int { kind == .emailCode ? EmailMethod.digits : MobilePhone.digits }

@@ -32,6 +32,34 @@ public struct PhoneNumber: Hashable, Codable, Sendable, CustomStringConvertible 
     public var description: String { "phone …\(lastTwo)" }
 }
 
+/// A number as it is called: an office may have an extension behind it, which is dialled after a pause.
+public struct DialledNumber: Hashable, Codable, Sendable, CustomStringConvertible {
+    public let number: PhoneNumber
+    /// One to eight digits.
+    public let `extension`: String?
+
+    /// Returns nil where the extension is no short row of digits.
+    public init?(_ number: PhoneNumber, extension digits: String?) {
+        guard digits.map({ (1...8).contains($0.utf8.count) && $0.utf8.allSatisfy { (48...57).contains($0) } }) ?? true else { return nil }
+        self.number = number
+        self.extension = digits
+    }
+
+    public init(_ number: PhoneNumber) {
+        self.number = number
+        self.extension = nil
+    }
+
+    /// What the keyed hash of the channel is made of. Behind each extension stands another telephone.
+    public var channelSource: String { "tel:" + number.e164 + (self.extension.map { ";ext=" + $0 } ?? "") }
+
+    /// The last two digits of what is dialled.
+    public var lastTwo: String { String((self.extension.map { "0" + $0 } ?? number.e164).suffix(2)) }
+
+    /// Never the number.
+    public var description: String { "phone …\(lastTwo)" }
+}
+
 /// A mailbox that was checked for form: one `@`, a local part and a domain with a dot, no spaces or controls.
 public struct EmailAddress: Hashable, Codable, Sendable, CustomStringConvertible {
     /// The address as it was typed, trimmed, its domain in lower case.
@@ -92,4 +120,9 @@ extension StringProtocol {
         while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
         return String(Substring(scalars))
     }
+}
+
+extension DialledNumber {
+    /// As somebody would type it, for reading it again.
+    public var typed: String { number.e164 + (self.extension.map { " ext. " + $0 } ?? "") }
 }

@@ -34,6 +34,8 @@ public enum GroupSubject {}
 public enum FlowSubject {}
 /// What a `SessionID` names.
 public enum SessionSubject {}
+/// What an `ApprovalID` names.
+public enum ApprovalSubject {}
 
 /// The organisation a row belongs to.
 public typealias OrganisationID = Identifier<OrganisationSubject>
@@ -47,3 +49,5 @@ public typealias GroupID = Identifier<GroupSubject>
 public typealias FlowID = Identifier<FlowSubject>
 /// A signed-in browser.
 public typealias SessionID = Identifier<SessionSubject>
+/// A question put to a person on a telephone or another device.
+public typealias ApprovalID = Identifier<ApprovalSubject>

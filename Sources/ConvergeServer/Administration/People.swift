@@ -83,15 +83,22 @@ extension Administration {
 
     private func addPhone(_ text: String, _ kind: MethodKind, _ person: PersonID, _ now: Moment, _ db: any Connection) throws {
         let region = instance.config.organisation.country
-        let parsed = kind == .officePhone ? PhoneParser.parse(text, region: region) : PhoneParser.parseForTexts(text, region: region)
-        let phone: PhoneNumber
+        let isOffice = kind == .officePhone
+        let parsed =
+            isOffice ? PhoneParser.parse(text, region: region, takesExtension: true) : PhoneParser.parseForTexts(text, region: region)
+        let dialled: DialledNumber
         switch parsed {
-        case .success(let found): phone = found.number
+        case .success(let found):
+            guard let number = DialledNumber(found.number, extension: found.extension) else {
+                throw Problem("“\(text)” is not a phone number.")
+            }
+            dialled = number
         case .failure(.premium): throw Problem("“\(text)” costs whoever reaches it extra.")
         case .failure(.noTexts): throw Problem("No text reaches “\(text)”.")
         case .failure: throw Problem("“\(text)” is not a phone number.")
         }
-        try addUnconfirmed(kind, CredentialContent(phone: phone), "tel:" + phone.e164, phone.lastTwo, person, now, db)
+        let content = CredentialContent(phone: dialled.number, extension: dialled.extension)
+        try addUnconfirmed(kind, content, dialled.channelSource, dialled.lastTwo, person, now, db)
     }
 
     private func addUnconfirmed(

@@ -68,6 +68,8 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("registration", .section, nil, "Rules about who must register, and what guards the first registration."),
         PolicyKey("campaigns", .section, "", "Suggestions to register something stronger, after a second step was proven."),
         PolicyKey("bridge", .section, "", "One proof with something that is no longer allowed, good for registering a replacement."),
+        PolicyKey("fraud", .section, "", "What follows when somebody who is called says that it was not them."),
+        PolicyKey("phones", .section, "", "Who keeps telephone numbers."),
         PolicyKey("session", .section, "", "How long people stay signed in."),
         PolicyKey("password", .section, "", "Which passwords are taken."),
         PolicyKey("questions", .section, "", "Security questions: how many, and which beyond the predefined ones."),
@@ -135,6 +137,10 @@ public struct PolicyKey: Sendable, Hashable {
     private static let others = [
         PolicyKey("bridge.days", .number(0...365), "30", "Days after the version that removed a method; 0: off."),
         PolicyKey("bridge.compromised", .list, "", "Methods that are never a bridge."),
+        PolicyKey("fraud.blockDays", .number(0...365), "0", "Days for which the account is closed then; 0: it is not."),
+        PolicyKey(
+            "phones.officeByOwner", .flag, "false",
+            "People add, change and delete their office number themselves. Otherwise only the directory does."),
         PolicyKey("session.idleMinutes", .number(1...1440), "60", "Minutes without use after which a session ends."),
         PolicyKey("session.absoluteHours", .number(1...720), "12", "Hours after which it ends in any case."),
         PolicyKey("session.freshMinutes", .number(1...60), "10", "Minutes for which a proof opens security info."),

@@ -31,8 +31,8 @@ struct PolicyReader {
         let document = PolicyDocument(
             mfa: rules(top, "mfa").map { mfaRule($0) }, reset: rules(top, "reset").map { resetRule($0) },
             registration: rules(top, "registration").map { registrationRule($0) },
-            campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), session: session(top),
-            password: password(top),
+            campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), fraud: fraud(top), phones: phones(top),
+            session: session(top), password: password(top),
             methods: MethodSettings(
                 questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst")),
             trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
@@ -90,6 +90,14 @@ struct PolicyReader {
     private mutating func bridge(_ top: Section) -> BridgePolicy {
         let section = subsection(top, "bridge")
         return BridgePolicy(days: number(section, "days") ?? 0, compromised: capabilities(section, "compromised", for: nil))
+    }
+
+    private mutating func fraud(_ top: Section) -> FraudPolicy {
+        FraudPolicy(blockDays: number(subsection(top, "fraud"), "blockDays") ?? 0)
+    }
+
+    private mutating func phones(_ top: Section) -> PhonePolicy {
+        PhonePolicy(officeByOwner: flag(subsection(top, "phones"), "officeByOwner"))
     }
 
     private mutating func session(_ top: Section) -> SessionPolicy {

@@ -94,6 +94,8 @@ extension PolicyDocument {
                 value: .mapping([
                     .init(key: "days", value: .number(bridge.days)), .init(key: "compromised", value: .names(bridge.compromised)),
                 ])),
+            .init(key: "fraud", value: .mapping([.init(key: "blockDays", value: .number(fraud.blockDays))])),
+            .init(key: "phones", value: .mapping([.init(key: "officeByOwner", value: .flag(phones.officeByOwner))])),
             .init(
                 key: "session",
                 value: .mapping([

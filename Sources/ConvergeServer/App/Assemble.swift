@@ -24,6 +24,7 @@ extension Instance {
             groups: GroupStore(organisation: organisation), policies: PolicyStore(organisation: organisation),
             flows: FlowStore(organisation: organisation, keys: keys), sessions: SessionStore(organisation: organisation),
             audit: AuditStore(organisation: organisation), outbox: OutboxStore(organisation: organisation, keys: keys),
+            approvals: ApprovalStore(organisation: organisation),
             budgets: BudgetStore(),
             hasher: try PasswordHasher(
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
@@ -138,8 +139,17 @@ extension Config {
 
     /// Whether texts may go to a number and its country.
     func isCountryOpen(_ phone: PhoneNumber) -> Bool {
-        guard case .success(let parsed) = PhoneParser.parseForTexts(phone.e164, region: organisation.country) else { return false }
-        return textCountries.contains(parsed.region)
-            || textCountries.contains { Countries.callingCode(of: $0) == Countries.callingCode(of: parsed.region) }
+        Self.isOpen(PhoneParser.parseForTexts(phone.e164, region: organisation.country), textCountries)
+    }
+
+    /// The same for calls, which reach more kinds of numbers.
+    func isCountryOpenForCalls(_ phone: PhoneNumber) -> Bool {
+        Self.isOpen(PhoneParser.parse(phone.e164, region: organisation.country), callCountries)
+    }
+
+    private static func isOpen(_ parsed: Result<ParsedPhone, PhoneProblem>, _ countries: [String]) -> Bool {
+        guard case .success(let parsed) = parsed else { return false }
+        return countries.contains(parsed.region)
+            || countries.contains { Countries.callingCode(of: $0) == Countries.callingCode(of: parsed.region) }
     }
 }

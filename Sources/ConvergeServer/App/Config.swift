@@ -52,6 +52,12 @@ public struct Config: Sendable {
     public var text: TextGateway.Settings?
     /// Countries that texts may go to; never empty.
     public var textCountries: [String]
+    /// The telephone carrier; nil: nobody is called.
+    public var carrier: TelephoneCarrier.Settings?
+    /// Countries that may be called; never empty.
+    public var callCountries: [String]
+    /// What somebody presses before `#` to say that it was not them.
+    public var fraudDigits: String
     public var passwords: Passwords
     public var logLevel: LogLevel
     public var logFormat: LogFormat
@@ -82,7 +88,10 @@ public struct Config: Sendable {
     ///
     /// - Throws: `ConfigError` with every problem found.
     public static func demo(dataFolder: String, port: Int, environment: [String: String]) throws -> Config {
-        let folder = DemoFolder(dataFolder), outside = ["CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_"]
+        let folder = DemoFolder(dataFolder),
+            outside = [
+                "CONVERGE_MAIL_", "CONVERGE_TEXT_", "CONVERGE_DATABASE_", "CONVERGE_CARRIER_", "CONVERGE_CALLS_",
+            ]
         var reader = ConfigReader(
             yaml: "",
             environment: [
@@ -114,6 +123,9 @@ public struct Config: Sendable {
             problems.append("database.postgres may have another sslmode than verify-full only for a server on this machine.")
         }
         if let text, !text.url.hasPrefix("https://"), !Self.isLoopback(text.url) { problems.append("text.url must begin with https://.") }
+        if let carrier, !carrier.url.hasPrefix("https://"), !Self.isLoopback(carrier.url) {
+            problems.append("carrier.url must begin with https://.")
+        }
         guard problems.isEmpty else { throw ConfigError(problems: problems) }
     }
 
@@ -132,11 +144,10 @@ public struct Config: Sendable {
     private static func read(_ reader: inout ConfigReader) -> Config {
         let organisation = readOrganisation(&reader)
         let mail = readMail(&reader)
-        let text = readText(&reader)
-        let countries = reader.list("text.allowedCountries").map { $0.uppercased() }
-        for country in countries where Countries.callingCode(of: country) == nil {
-            reader.problem("text.allowedCountries: \(country) is not the ISO code of a country.")
-        }
+        let carrier = readCarrier(&reader), text = readText(&reader)
+        if text != nil, carrier?.textsFrom != nil { reader.problem("Set one of text.url and carrier.textsFrom, not both.") }
+        let countries = readCountries("text.allowedCountries", &reader), called = readCountries("calls.allowedCountries", &reader)
+        let textCountries = countries.isEmpty ? [organisation.country] : countries
         return Config(
             publicURL: readPublicURL(&reader), listenHost: reader.required("listen.host"),
             listenPort: reader.number("listen.port", in: 0...65535), trustedProxies: readNetworks("trustedProxies", &reader),
@@ -144,7 +155,8 @@ public struct Config: Sendable {
             databasePath: reader.required("database.path"), postgres: readPostgres(&reader), keyRingPath: reader.required("keyRing.path"),
             organisation: organisation,
             mail: mail?.settings, mailFrom: mail?.from, text: text,
-            textCountries: countries.isEmpty ? [organisation.country] : countries,
+            textCountries: textCountries, carrier: carrier, callCountries: called.isEmpty ? textCountries : called,
+            fraudDigits: readFraudDigits(&reader),
             passwords: Passwords(
                 breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
                 queue: reader.number("passwords.queue", in: 0...10_000)),
@@ -238,6 +250,43 @@ public struct Config: Sendable {
             toField: reader.required("text.toField"), textField: reader.required("text.textField"),
             idempotencyField: reader.text("text.idempotencyField"))
         return settings.url.isEmpty ? nil : settings
+    }
+
+    private static func readCarrier(_ reader: inout ConfigReader) -> TelephoneCarrier.Settings? {
+        let account = reader.text("carrier.account"), token = reader.text("carrier.token"), url = reader.required("carrier.url")
+        let detects = reader.choice("calls.detectMachines", of: Flag.self, fallback: .false) == .true
+        let texts = readSender("carrier.textsFrom", mayBeService: true, &reader), calls = readSender("carrier.callsFrom", &reader)
+        guard !account.isEmpty else {
+            if texts != nil || calls != nil { reader.problem("carrier.account is required when a number of it is set.") }
+            return nil
+        }
+        if token.isEmpty { reader.problem("carrier.token is required when carrier.account is set.") }
+        return TelephoneCarrier.Settings(
+            url: url.hasSuffix("/") ? String(url.dropLast()) : url, account: account, token: Secret(token), textsFrom: texts,
+            callsFrom: calls, detectsMachines: detects)
+    }
+
+    private enum Flag: String, CaseIterable { case `true`, `false` }
+
+    private static func readSender(_ name: String, mayBeService: Bool = false, _ reader: inout ConfigReader) -> String? {
+        guard let sender = reader.optionalText(name) else { return nil }
+        let isService = mayBeService && sender.hasPrefix("MG")
+        if !isService, PhoneNumber(e164: sender) == nil { reader.problem("\(name) must be a number such as +441174960123.") }
+        return sender
+    }
+
+    private static func readCountries(_ name: String, _ reader: inout ConfigReader) -> [String] {
+        let countries = reader.list(name).map { $0.uppercased() }
+        for country in countries where Countries.callingCode(of: country) == nil {
+            reader.problem("\(name): \(country) is not the ISO code of a country.")
+        }
+        return countries
+    }
+
+    private static func readFraudDigits(_ reader: inout ConfigReader) -> String {
+        let digits = reader.text("calls.fraudDigits")
+        if digits.wholeMatch(of: /[0-9]{1,4}/) == nil { reader.problem("calls.fraudDigits must be one to four digits.") }
+        return digits
     }
 
     /// Whether people reach the server on this machine only.

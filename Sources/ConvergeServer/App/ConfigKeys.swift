@@ -48,7 +48,7 @@ public struct ConfigKey: Sendable, Hashable {
             one that takes writes is used.
             """),
         ConfigKey("database.password", .text, "", "The password for it, when it asks for one; better given in the environment."),
-        ConfigKey("database.sessions", .number, "8", "Sessions at PostgreSQL at most, for each node, 2 to 200; one more listens."),
+        ConfigKey("database.sessions", .number, "8", "Sessions at PostgreSQL at most, for each node, 2 to 200; two more listen."),
         ConfigKey(
             "keyRing.path", .text, "/etc/converge/keys.json", "The keys that seal stored secrets. Back it up apart from the database."),
         ConfigKey(
@@ -87,6 +87,20 @@ public struct ConfigKey: Sendable, Hashable {
             "text.idempotencyField", .text, "idempotencyKey", "JSON field for the key by which a repeat is recognised; empty for none."),
         ConfigKey(
             "text.allowedCountries", .list, "", "Countries (ISO codes) that texts may go to; empty means `organisation.country` only."),
+        ConfigKey("carrier.account", .text, "", "Account at a telephone carrier with Twilio's API. Without it nobody is called."),
+        ConfigKey(
+            "carrier.token", .text, "",
+            "The account's token, which also signs the carrier's reports to `publicURL`; better given in the environment."),
+        ConfigKey("carrier.url", .text, "https://api.twilio.com", "Where that API is (https)."),
+        ConfigKey(
+            "carrier.textsFrom", .text, "",
+            "Number, or messaging service (`MG…`), that texts come from. Set it instead of `text.url` to send texts through the carrier."),
+        ConfigKey("carrier.callsFrom", .text, "", "Number that calls come from. Without it nobody is called."),
+        ConfigKey("calls.allowedCountries", .list, "", "Countries (ISO codes) that may be called; empty means those of texts."),
+        ConfigKey("calls.fraudDigits", .text, "0", "Digits that somebody presses before `#` to say that it was not them."),
+        ConfigKey(
+            "calls.detectMachines", .text, "false",
+            "`true`: the carrier finds out whether a machine answers. It costs a moment of silence; a machine approves nothing either way."),
     ]
 
     private static let passwords = [

@@ -55,9 +55,11 @@ extension Instance {
         var gaps: [CredentialUse: Reachability.Gap] = [:]
         let closed = try closedBudgets(credentials, person, knownBrowser: knownBrowser, now: now, db)
         let unreached = try outbox.troubled(
-            OutboxMessage.Kind.allCases.map(\.rawValue) + credentials.map(\.credential.channel), since: now - .minutes(2), db)
+            OutboxMessage.Kind.allCases.map(\.rawValue)
+                + credentials.map(\.credential.channel).flatMap { [$0, Self.called($0)] }, since: now - .minutes(2), db)
         func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
-            !carries(kind) || unreached.contains(kind.rawValue) || unreached.contains(credential.channel)
+            !carries(kind) || unreached.contains(kind.rawValue)
+                || unreached.contains(kind == .voice ? Self.called(credential.channel) : credential.channel)
         }
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             let credential = record.credential
@@ -68,7 +70,7 @@ extension Instance {
                 guard let kind = OutboxMessage.Kind(capability) else { continue }
                 if isDown(kind, credential) {
                     gaps[use] = .init(.gateway)
-                } else if let until = closed[Budgets.send(person)] {
+                } else if let until = closed[Budgets.send(person)] ?? (kind == .voice ? closed[Budgets.calls(person)] : nil) {
                     gaps[use] = .init(.budget, until: until)
                 }
             }
@@ -82,7 +84,7 @@ extension Instance {
     private func closedBudgets(
         _ credentials: [CredentialRecord], _ person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
     ) throws -> [String: Moment] {
-        var rules = [Budgets.send(person): Budgets.sendsPerPerson]
+        var rules = [Budgets.send(person): Budgets.sendsPerPerson, Budgets.calls(person): Budgets.callsPerPerson]
         for record in credentials {
             for (key, rule) in Budgets.codes(record.id, knownBrowser: knownBrowser) { rules[key] = rule }
         }
@@ -104,6 +106,9 @@ enum Budgets {
     static let sendsPerCountry = BudgetRule(limit: 300, window: .hours(1), lock: nil)
     static let sendsPerNetwork = BudgetRule(limit: 60, window: .hours(1), lock: nil)
     static let sendsPerOrganisation = BudgetRule(limit: 5000, window: .hours(1), lock: nil)
+    static let callsPerPerson = BudgetRule(limit: 6, window: .hours(1), lock: nil)
+    static let callsPerCountry = BudgetRule(limit: 100, window: .hours(1), lock: nil)
+    static let callsPerOrganisation = BudgetRule(limit: 1000, window: .hours(1), lock: nil)
     /// Resets begun for one person by strangers.
     static let resetsPerPerson = BudgetRule(limit: 5, window: .hours(24), lock: .hours(24))
     static let passGuesses = BudgetRule(limit: 10, window: .hours(1), lock: .minutes(15))
@@ -114,6 +119,7 @@ enum Budgets {
     static func owner(_ id: CredentialID) -> String { "code:owner:\(id)" }
     static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
     static func send(_ person: PersonID) -> String { "send:person:\(person)" }
+    static func calls(_ person: PersonID) -> String { "call:person:\(person)" }
 
     /// What tries against a credential count against, the ceiling first.
     static func codes(_ id: CredentialID, knownBrowser: Bool) -> [(key: String, rule: BudgetRule)] {

@@ -21,6 +21,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let sessions: SessionStore
     let audit: AuditStore
     let outbox: OutboxStore
+    let approvals: ApprovalStore
     let budgets: BudgetStore
     let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
@@ -28,7 +29,9 @@ public struct Instance: Sendable, CustomStringConvertible {
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters
-    let outboxSignal = OutboxSignal()
+    let outboxSignal = Signal()
+    /// Somebody has decided on a telephone or another device, or is about to.
+    let approvalSignal = Signal()
     let metrics: Metrics
     let log: Logger
     /// The demo's in-memory box for texts and mails; nil in production.
@@ -37,16 +40,38 @@ public struct Instance: Sendable, CustomStringConvertible {
     /// Keyed hash with the key ring, for one purpose.
     func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
 
+    /// The id of the approval that a handle belongs to, as methods make it.
+    func approvalID(_ handle: Secret) -> ApprovalID { ApprovalHandle.id(handle.text) { keyed($0, "code") } }
+
     /// What methods may use while they work for one account.
     func methodContext(accountName: String, settings: MethodSettings = MethodSettings(), now: Moment) -> MethodContext {
         let keys = self.keys, config = self.config
         let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
-        return MethodContext(
+        var context = MethodContext(
             now: now, random: world.random, keyedHash: { keys.keyedHash(Array($0.utf8), purpose: "code") },
             readPhone: { typed, region in PhoneParser.read(typed, region: region) },
             isCountryOpen: { config.isCountryOpen($0) },
             isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
             settings: settings, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+        context.readCalled = { typed, region, takesExtension in
+            PhoneParser.readCalled(typed, region: region, takesExtension: takesExtension).flatMap { dialled in
+                config.isCountryOpenForCalls(dialled.number) ? .success(dialled) : .failure(Refusal(.phoneCountryClosed))
+            }
+        }
+        context.isLandline = { PhoneParser.isLandline($0) }
+        return context
+    }
+
+    /// The same for a person, with what was asked of them elsewhere.
+    func methodContext(for dossier: Dossier, _ approvals: ApprovalState?, _ db: any Connection) throws -> MethodContext {
+        var context = methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+        context.approval = try approvals?.current.flatMap { try self.approvals.find($0.id, db) }
+        context.ways = Set(
+            MethodRegistry.implementedCapabilities.filter { capability in
+                (OutboxMessage.Kind(capability).map(carries) ?? true)
+                    && (dossier.standing.policyAllows(capability, for: .signIn) || dossier.standing.policyAllows(capability, for: .reset))
+            })
+        return context
     }
 
     /// The end of the day that lies some days after a moment, in the organisation's zone.
@@ -58,6 +83,18 @@ public struct Instance: Sendable, CustomStringConvertible {
 
 extension PhoneParser {
     /// Reads a number as typed, as a method sees it.
+    static func readCalled(_ typed: String, region: String, takesExtension: Bool) -> Result<DialledNumber, Refusal> {
+        switch parse(typed, region: region, takesExtension: takesExtension) {
+        case .success(let parsed):
+            DialledNumber(parsed.number, extension: parsed.extension).map { .success($0) } ?? .failure(Refusal(.phoneExtension))
+        case .failure(let problem): .failure(Refusal(problem.refusal))
+        }
+    }
+
+    static func isLandline(_ phone: PhoneNumber) -> Bool {
+        if case .success(let parsed) = parse(phone.e164, region: "ZZ") { parsed.isLandline } else { false }
+    }
+
     static func read(_ typed: String, region: String) -> Result<PhoneNumber, Refusal> {
         switch parseForTexts(typed, region: region) {
         case .success(let parsed): .success(parsed.number)

@@ -53,14 +53,25 @@ struct Ledger {
     ///
     /// - Returns: a refusal when one of them is spent; nothing was sent then.
     func send(_ message: CodeMessage, to person: PersonRecord) throws -> Refusal? {
+        if case .call(let dialled) = message.channel, !instance.config.isCountryOpenForCalls(dialled.number) {
+            return Refusal(.phoneCountryClosed)
+        }
         if let until = try spendSend(message, person.id) { return Refusal(.sendBudget, until: until) }
         let composed = instance.letters.code(message, person: person, now: now)
+        if let approval = message.approval { try ask(approval, message.purpose, person.id) }
         try send(composed, to: person.id, notAfter: message.notAfter)
         // A reset writes its own steps down, those of nobody too.
         if message.purpose != .reset {
             try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": composed.kind.rawValue])
         }
         return nil
+    }
+
+    /// Writes down what waits for a decision elsewhere; what was asked before in the same conversation is over.
+    private func ask(_ approval: ApprovalDraft, _ purpose: Purpose, _ person: PersonID) throws {
+        let flow = correlation.map { FlowID($0) }
+        if let flow { try instance.approvals.replace(in: flow, of: person, now: now, db) }
+        try instance.approvals.insert(approval, person: person, purpose: purpose, flow: flow, now: now, db)
     }
 
     /// Whether messages of a kind cannot be sent now, to anybody.
@@ -83,8 +94,15 @@ struct Ledger {
             ("send:from:" + instance.keyed(network ?? "", "budget"), Budgets.sendsPerNetwork),
             ("send:all", Budgets.sendsPerOrganisation),
         ]
-        if case .text(let phone) = channel, let country = foreignCountry(phone) {
-            budgets.append(("send:country:" + country, Budgets.sendsPerCountry))
+        switch channel {
+        case .text(let phone):
+            if let country = foreignCountry(phone) { budgets.append(("send:country:" + country, Budgets.sendsPerCountry)) }
+        case .call(let dialled):
+            // Calls cost more and disturb more: they have counts of their own beside those of everything that is sent.
+            budgets.append((Budgets.calls(person), Budgets.callsPerPerson))
+            budgets.append(("call:all", Budgets.callsPerOrganisation))
+            if let country = foreignCountry(dialled.number) { budgets.append(("call:country:" + country, Budgets.callsPerCountry)) }
+        case .email: break
         }
         return budgets
     }

@@ -48,6 +48,23 @@ public struct Sweeper: ServiceLifecycle.Service {
         let kept = Budgets.ceiling(CredentialID(""))
         for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) { try await delete(over) }
         try await sweepLocks(now)
+        try await openBlocked(now)
+    }
+
+    /// Opens accounts again that a fraud report closed for a while.
+    private func openBlocked(_ now: Moment) async throws {
+        let instance = self.instance, portion = self.portion
+        while !Task.isCancelled {
+            let over = try await instance.database.read { db in try instance.people.blockedUntil(now, limit: portion, db) }
+            guard !over.isEmpty else { return }
+            try await instance.database.write { db in
+                let ledger = Ledger(instance, db, now: now)
+                for record in try instance.people.blockedUntil(now, limit: portion, db) {
+                    try instance.people.setState(record.id, .enabled, db)
+                    try ledger.note(.unblocked, record, by: .system, details: ["reason": "its time is over"])
+                }
+            }
+        }
     }
 
     private func delete(_ over: SweepStore.Over) async throws {

@@ -10,6 +10,8 @@ enum AdministratorNotice: Sendable, Hashable, CaseIterable {
     case passMade
     /// Methods were removed, and a pass perhaps made.
     case wiped
+    /// Somebody who was asked to approve said that it was not them.
+    case fraudReported
 
     /// Whether the reset policy's "tell the administrators" decides. Everything else is always told.
     var isPartOfReset: Bool { self == .passwordReset }
@@ -19,6 +21,7 @@ enum AdministratorNotice: Sendable, Hashable, CaseIterable {
         case .passwordReset, .passwordGiven: Message("mail.administrator.subject")
         case .passMade: Message("mail.administrator-pass.subject")
         case .wiped: Message("mail.administrator-wiped.subject")
+        case .fraudReported: Message("mail.administrator-fraud.subject")
         }
     }
 
@@ -29,6 +32,7 @@ enum AdministratorNotice: Sendable, Hashable, CaseIterable {
         case .passwordGiven: Message("mail.administrator-given.lead", person)
         case .passMade: Message("mail.administrator-pass.lead", person)
         case .wiped: Message("mail.administrator-wiped.lead", person)
+        case .fraudReported: Message("mail.administrator-fraud.lead", person)
         }
     }
 
@@ -39,6 +43,7 @@ enum AdministratorNotice: Sendable, Hashable, CaseIterable {
         case .passwordGiven: .event("password-reset-by-administrator")
         case .passMade: .event("pass-made")
         case .wiped: .event("wiped")
+        case .fraudReported: .event("fraud")
         }
     }
 
@@ -49,6 +54,7 @@ enum AdministratorNotice: Sendable, Hashable, CaseIterable {
         case .passwordReset, .passwordGiven: Message("sms.administrator-reset", person)
         case .passMade: Message("sms.administrator-pass", person)
         case .wiped: Message("sms.administrator-wiped", person)
+        case .fraudReported: Message("sms.administrator-fraud", person)
         }
     }
 }

@@ -1,5 +1,11 @@
 import ConvergeCore
 
+/// Where a notice goes: nobody is called to be told something.
+enum NoticeChannel: Sendable {
+    case text(PhoneNumber)
+    case email(EmailAddress)
+}
+
 /// Composes what is sent: codes and notices, as texts and as mails with a plain and an HTML part.
 struct Letters: Sendable {
     let renderer: Renderer
@@ -20,6 +26,12 @@ struct Letters: Sendable {
                 .code(code, name: person.shortName, purpose: message.purpose, until: message.notAfter), language: language, now: now)
             return OutboxMessage(
                 kind: .mail, to: email.address, subject: mail.subject, body: mail.text, html: mail.html, code: code)
+        case .call(let dialled):
+            // What is said is made when somebody answers; the body is for the demo's page.
+            let say = renderer.speaker(language: language, now: now)
+            return OutboxMessage(
+                kind: .voice, to: dialled.number.e164, body: say(Message("call.ask.\(message.purpose.rawValue)")), handle: message.code,
+                extension: dialled.extension)
         }
     }
 
@@ -29,7 +41,7 @@ struct Letters: Sendable {
     ///   - place: browser and network, where they are known.
     ///   - notMe: where "this wasn't me" leads; nil where the reader may be somebody else than the owner.
     func notice(
-        _ event: NoticeEvent, to channel: CodeMessage.Channel, person: PersonRecord, place: String?, notMe: String?, now: Moment
+        _ event: NoticeEvent, to channel: NoticeChannel, person: PersonRecord, place: String?, notMe: String?, now: Moment
     ) -> OutboxMessage {
         let language = person.locale ?? "en"
         switch channel {
@@ -44,7 +56,7 @@ struct Letters: Sendable {
 
     /// To another administrator: what happened to one of them.
     func administrator(
-        _ notice: AdministratorNotice, of administrator: String, to channel: CodeMessage.Channel, person: PersonRecord, place: String?,
+        _ notice: AdministratorNotice, of administrator: String, to channel: NoticeChannel, person: PersonRecord, place: String?,
         now: Moment
     ) -> OutboxMessage {
         let language = person.locale ?? "en"

@@ -2,7 +2,8 @@ public import ConvergeCore
 
 /// What became of one message. Reasons are for the log and hold neither address nor content.
 public enum DeliveryOutcome: Hashable, Sendable {
-    case accepted
+    /// Handed over; `as`: by what the carrier names it, where it tells.
+    case accepted(as: String? = nil)
     /// Trying again would be refused again.
     case refusedPermanently(reason: String)
     /// The network, a time-out, a full mailbox, our own configuration: worth another try.
@@ -73,7 +74,7 @@ public struct MailTransport: Sendable {
     /// Only a refusal of this very message is permanent. A refused greeting, log-in or TLS says something about the
     /// relay or our configuration, and must not lose anybody's mail.
     private static func judge(_ outcome: Curl.Outcome) -> DeliveryOutcome {
-        if outcome.code == 0 { return .accepted }
+        if outcome.code == 0 { return .accepted() }
         // Not simply the last line: libcurl says QUIT after a refusal.
         let reply = outcome.lines.last { $0.hasPrefix("\(outcome.status)") }.map(replyCodes) ?? ""
         let reason = reply.isEmpty ? outcome.reason : "\(outcome.reason), reply \(reply)"

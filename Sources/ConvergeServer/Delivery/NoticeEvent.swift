@@ -15,6 +15,8 @@ enum NoticeEvent: Sendable, Hashable {
     case recoveryCodesMade
     /// "This wasn't me": nothing was there to be switched off, but everything was signed out.
     case reported
+    /// Somebody who was asked to approve said that it was not them.
+    case fraudReported
     /// The phone was reported as lost or stolen.
     case phoneLost
     /// A replacement was taken back.
@@ -38,7 +40,7 @@ enum NoticeEvent: Sendable, Hashable {
             kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0), .methodRestored($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
-            .recoveryCodesMade, .reported, .phoneLost,
+            .recoveryCodesMade, .reported, .fraudReported, .phoneLost,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
         self = event
@@ -59,6 +61,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
         case .reported: "reported"
+        case .fraudReported: "fraud"
         case .phoneLost: "phone-lost"
         case .methodRestored: "restored"
         }
@@ -94,6 +97,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
         case .resetStopped: Message("mail.reset-failed.subject")
+        case .fraudReported: Message("mail.fraud.subject")
         }
     }
 
@@ -108,6 +112,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .wiped: Message("mail.wiped.lead")
         case .unlocked: Message("mail.unlocked.lead")
         case .resetStopped: Message("mail.reset-failed.lead")
+        case .fraudReported: Message("mail.fraud.lead")
         }
     }
 
@@ -118,6 +123,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .passwordResetByAdministrator, .accessPassMade, .wiped:
             [Message(hasLink ? "mail.password.unrequested" : "mail.gone.unrequested")]
         case .resetStopped: [Message("mail.reset-failed.closing")] + (hasLink ? [] : [helpdesk])
+        case .fraudReported: [Message("mail.fraud.closing")] + (hasLink ? [] : [helpdesk])
         default: [Message("mail.changed.closing")] + (hasLink ? [] : [helpdesk])
         }
     }

@@ -44,6 +44,11 @@ extension Ledger {
     /// of anybody else.
     func tellAdministrators(_ notice: AdministratorNotice = .passwordReset, about dossier: Dossier) throws {
         guard dossier.person.isAdministrator, dossier.policy.notifyAdministrators || !notice.isPartOfReset else { return }
+        try tellEveryAdministrator(notice, about: dossier)
+    }
+
+    /// The same, whomever it happened to.
+    func tellEveryAdministrator(_ notice: AdministratorNotice, about dossier: Dossier) throws {
         for other in try instance.people.administrators(db) where other.id != dossier.person.id {
             let all = try contacts(of: other, instance.credentials.all(of: other.id, db), except: [])
             let mailboxes = all.filter { if case .email = $0.channel { true } else { false } }
@@ -68,7 +73,7 @@ extension Ledger {
 
     /// Where a person is told of something; without a credential it is the sign-in name.
     private struct Contact {
-        let channel: CodeMessage.Channel
+        let channel: NoticeChannel
         var credential: CredentialID?
     }
 
@@ -80,7 +85,9 @@ extension Ledger {
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             guard seen.insert(record.credential.channel).inserted else { continue }
             let content = try instance.credentials.open(record).content
-            if let phone = content.phone, instance.carries(.text) { contacts.append(Contact(channel: .text(phone), credential: record.id)) }
+            if let phone = content.phone, record.credential.capabilities.contains(.text), instance.carries(.text) {
+                contacts.append(Contact(channel: .text(phone), credential: record.id))
+            }
             if let email = content.email, instance.carries(.mail) {
                 contacts.append(Contact(channel: .email(email), credential: record.id))
                 hasMailbox = true

@@ -9,6 +9,7 @@ public struct OutboxWorker: Service {
     let instance: Instance
     let mail: MailTransport?
     let texts: TextGateway?
+    let carrier: TelephoneCarrier?
 
     /// How many messages of one kind are on their way at once. Each kind has its own, so that a gateway that hangs delays
     /// nothing of the other kind; together they are as many as libcurl has threads.
@@ -28,7 +29,9 @@ public struct OutboxWorker: Service {
     init(_ instance: Instance, curl: Curl, limits: OutgoingHTTP.Settings) {
         self.instance = instance
         mail = instance.config.mail.map { MailTransport(settings: $0, curl: curl) }
-        texts = instance.config.text.map { TextGateway(settings: $0, http: OutgoingHTTP(curl: curl, settings: limits)) }
+        let http = OutgoingHTTP(curl: curl, settings: limits)
+        texts = instance.config.text.map { TextGateway(settings: $0, http: http) }
+        carrier = instance.config.carrier.map { TelephoneCarrier(settings: $0, http: http, publicURL: instance.config.publicURL) }
     }
 
     /// Delivers until told to stop; then finishes what is on its way and ends. What waits stays for the next start.
@@ -36,7 +39,14 @@ public struct OutboxWorker: Service {
         let signal = instance.outboxSignal, told = instance.database.notifications(OutboxStore.channel)
         // Commands and other nodes write messages too.
         let ear = Task { if let told { for await _ in told { signal.wake() } } }
-        defer { ear.cancel() }
+        // What was decided on another node wakes the pages that wait on this one.
+        let decisions = Task { [instance] in
+            if let told = instance.database.notifications(ApprovalStore.channel) { for await _ in told { instance.approvalSignal.wake() } }
+        }
+        defer {
+            ear.cancel()
+            decisions.cancel()
+        }
         await withGracefulShutdownHandler {
             let busy = Busy()
             await withDiscardingTaskGroup { group in
@@ -87,26 +97,43 @@ public struct OutboxWorker: Service {
     func deliver(_ record: OutboxRecord) async {
         guard let message = try? instance.outbox.open(record) else {
             instance.log.error("message cannot be opened", metadata: ["message": "\(record.id)"])
-            return await settle(record, channel: nil, .tryLater(reason: "cannot be opened", isAboutGateway: false))
+            return await settle(record, nil, .tryLater(reason: "cannot be opened", isAboutGateway: false))
         }
-        guard instance.world.now() < record.notAfter else { return await settle(record, channel: nil, nil) }
-        await settle(record, channel: instance.channelKey(of: message), await send(message, record.id))
+        guard instance.world.now() < record.notAfter else { return await settle(record, message, nil) }
+        await settle(record, message, await send(message, record))
     }
 
-    private func send(_ message: OutboxMessage, _ id: String) async -> DeliveryOutcome {
+    private func send(_ message: OutboxMessage, _ record: OutboxRecord) async -> DeliveryOutcome {
+        let id = record.id
         instance.box?.put(message, id: id, at: instance.world.now())
+        guard instance.config.carries(message.kind) else {
+            return instance.box == nil ? .tryLater(reason: "nothing that carries a \(message.kind.rawValue) is configured") : .accepted()
+        }
         switch message.kind {
         case .text:
-            guard let texts else { return instance.box == nil ? .tryLater(reason: "no text gateway is configured") : .accepted }
             guard let phone = PhoneNumber(e164: message.to) else { return .refusedPermanently(reason: "not a number") }
+            if let carrier, carrier.takesTexts { return await carrier.text(message.body, to: phone, id: id) }
+            guard let texts else { return .tryLater(reason: "no text gateway is configured") }
             return await texts.send(message.body, to: phone, idempotencyKey: id)
+        case .voice:
+            return await call(message, record)
         case .mail:
-            guard let mail, let from = instance.config.mailFrom else {
-                return instance.box == nil ? .tryLater(reason: "no mail server is configured") : .accepted
-            }
+            guard let mail, let from = instance.config.mailFrom else { return .tryLater(reason: "no mail server is configured") }
             guard let to = EmailAddress(message.to) else { return .refusedPermanently(reason: "not an address") }
             return await post(message, from: from, to: to, through: mail, id)
         }
+    }
+
+    /// Places a call, once: where the answer to an earlier try was lost but the carrier has reported the call since, it has it.
+    private func call(_ message: OutboxMessage, _ record: OutboxRecord) async -> DeliveryOutcome {
+        guard let carrier, let handle = message.handle, let number = PhoneNumber(e164: message.to),
+            let dialled = DialledNumber(number, extension: message.extension)
+        else { return .refusedPermanently(reason: "not a number") }
+        if record.tries > 1 {
+            let instance = self.instance, id = instance.approvalID(handle)
+            if (try? await instance.database.read({ db in try instance.approvals.isTaken(id, db) })) == true { return .accepted() }
+        }
+        return await carrier.call(dialled, handle: handle, id: record.id)
     }
 
     private func post(
@@ -122,16 +149,19 @@ public struct OutboxWorker: Service {
     /// Writes down what came of a message; nil: it was too late to send it.
     ///
     /// In a task of its own: a message that was taken must not go out again because this worker was just told to stop.
-    private func settle(_ record: OutboxRecord, channel: String?, _ outcome: DeliveryOutcome?) async {
+    private func settle(_ record: OutboxRecord, _ message: OutboxMessage?, _ outcome: DeliveryOutcome?) async {
         let instance = self.instance, now = instance.world.now()
-        let next = now + Self.pauses[min(max(record.tries, 1), Self.pauses.count) - 1]
+        let next = now + Self.pauses[min(max(record.tries, 1), Self.pauses.count) - 1], channel = message.flatMap(instance.channelKey)
         note(record, outcome, isLast: next >= record.notAfter)
         do {
             try await Task {
                 try await instance.database.write { db in
                     try Self.write(record, channel: channel, outcome, next: next, now: now, instance.outbox, db)
+                    guard let handle = message?.handle else { return }
+                    try Self.follow(instance.approvalID(handle), outcome, isLast: next >= record.notAfter, now: now, instance, db)
                 }
             }.value
+            if message?.handle != nil { instance.approvalSignal.wake() }
         } catch {
             instance.log.error("outcome not written", metadata: ["message": "\(record.id)", "reason": "\(error)"])
         }
@@ -145,8 +175,8 @@ public struct OutboxWorker: Service {
         switch outcome {
         case nil:
             try outbox.finish(record, .expired, failure: "too late", now: now, db)
-        case .accepted:
-            try outbox.finish(record, .sent, failure: nil, now: now, db)
+        case .accepted(let carrierID):
+            try outbox.finish(record, .sent, failure: nil, carrierID: carrierID, now: now, db)
             try outbox.clearTrouble([gateway] + (channel.map { [$0] } ?? []), db)
         case .refusedPermanently(let reason):
             try outbox.finish(record, .refused, failure: reason, now: now, db)
@@ -160,6 +190,19 @@ public struct OutboxWorker: Service {
             } else {
                 try outbox.finish(record, .gaveUp, failure: reason, now: now, db)
             }
+        }
+    }
+
+    /// Whoever waits for a call learns that it was not placed, or that it rings where nobody reports on it.
+    private static func follow(
+        _ id: ApprovalID, _ outcome: DeliveryOutcome?, isLast: Bool, now: Moment, _ instance: Instance, _ db: any Connection
+    ) throws {
+        switch outcome {
+        case nil: _ = try instance.approvals.decide(id, .failed, .tooLate, now: now, db)
+        case .accepted(let call?): _ = try instance.approvals.adopt(id, call: call, db)
+        case .accepted: if !instance.config.carries(.voice) { try instance.approvals.advance(id, to: .ringing, db) }
+        case .refusedPermanently: _ = try instance.approvals.decide(id, .failed, .unreachable, now: now, db)
+        case .tryLater: if isLast { _ = try instance.approvals.decide(id, .failed, .tooLate, now: now, db) }
         }
     }
 
@@ -212,18 +255,30 @@ private final class Busy: Sendable {
 
 extension Instance {
     /// Whether messages of a kind can be sent at all: by a gateway, or into the demo's box.
-    func carries(_ kind: OutboxMessage.Kind) -> Bool {
-        switch kind {
-        case .text: box != nil || config.text != nil
-        case .mail: box != nil || config.mail != nil
-        }
-    }
+    func carries(_ kind: OutboxMessage.Kind) -> Bool { box != nil || config.carries(kind) }
+
+    /// A number that cannot be called may get texts all the same: its trouble has a name of its own.
+    static func called(_ channel: String) -> String { "voice:" + channel }
 
     /// The channel key of the number or mailbox that a message goes to, equal to that of its credential.
     func channelKey(of message: OutboxMessage) -> String? {
         switch message.kind {
         case .text: PhoneNumber(e164: message.to).map { credentials.channelKey("tel:" + $0.e164) }
         case .mail: EmailAddress(message.to).map { credentials.channelKey("mail:" + $0.normalised) }
+        case .voice:
+            PhoneNumber(e164: message.to).flatMap { DialledNumber($0, extension: message.extension) }
+                .map { Self.called(credentials.channelKey($0.channelSource)) }
+        }
+    }
+}
+
+extension Config {
+    /// Whether messages of a kind go somewhere real.
+    func carries(_ kind: OutboxMessage.Kind) -> Bool {
+        switch kind {
+        case .text: text != nil || carrier?.textsFrom != nil
+        case .mail: mail != nil
+        case .voice: carrier?.callsFrom != nil
         }
     }
 }

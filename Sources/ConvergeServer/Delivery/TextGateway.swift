@@ -43,23 +43,29 @@ public struct TextGateway: Sendable {
         if let authorization = settings.authorization { headers.append(.init("Authorization", authorization.text)) }
         guard let body = try? JSONEncoder().encode(fields) else { return .refusedPermanently(reason: "not encodable") }
         do {
-            let answer = try await http.send(.init("POST", settings.url, headers: headers, body: Array(body)))
-            return Self.judge(answer.status)
-        } catch OutgoingHTTP.Failure.tooLarge {
-            // It did answer: the message may have been taken, and a repeat carries the same key.
-            return .tryLater(reason: "the gateway's answer is too large")
-        } catch OutgoingHTTP.Failure.timeout {
-            return .tryLater(reason: "the gateway did not answer in time")
+            return .answered(try await http.send(.init("POST", settings.url, headers: headers, body: Array(body))).status)
         } catch {
-            return .tryLater(reason: "\(error)")
+            return .unanswered(error)
+        }
+    }
+}
+
+extension DeliveryOutcome {
+    /// What it means that a gateway gave no answer.
+    static func unanswered(_ error: any Error) -> DeliveryOutcome {
+        switch error as? OutgoingHTTP.Failure {
+        // It did answer: the message may have been taken, and a repeat carries the same key.
+        case .tooLarge: .tryLater(reason: "the gateway's answer is too large")
+        case .timeout: .tryLater(reason: "the gateway did not answer in time")
+        default: .tryLater(reason: "\(error)")
         }
     }
 
-    /// 408 and 429 ask for another try; 401 and 403 are our own configuration, which must not lose anybody's code;
+    /// What a gateway's answer means: 408 and 429 ask for another try; 401 and 403 are our own configuration, which must not lose anybody's code;
     /// a redirect is not followed and likewise ours to mend.
-    private static func judge(_ status: Int) -> DeliveryOutcome {
+    static func answered(_ status: Int) -> DeliveryOutcome {
         switch status {
-        case 200...299: .accepted
+        case 200...299: .accepted()
         // Too many: perhaps to this number only. Somebody who provokes it must not stop everybody's texts.
         case 429: .tryLater(reason: "the gateway answered 429", isAboutGateway: false)
         case 401, 403, 407, 408, 425: .tryLater(reason: "the gateway answered \(status)")

@@ -25,10 +25,15 @@ public struct ParsedPhone: Hashable, Sendable {
     public let region: String
     /// False for kinds of numbers that texts never reach; an office may have one of them all the same.
     public let takesTexts: Bool
+    /// Known to stay where it is.
+    public let isLandline: Bool
+    /// Digits behind it.
+    public let `extension`: String?
 }
 
 /// What kind of number it is, as libphonenumber counts them (`PhoneNumberType` in phonenumberutil.h).
 private enum NumberKind: Int32 {
+    case fixedLine = 0
     case premiumRate = 4
     case sharedCost = 5
     /// Follows its owner, who may forward it anywhere at the caller's cost (070 in the United Kingdom, 0700 in Germany).
@@ -45,7 +50,10 @@ private enum NumberKind: Int32 {
 /// not known to be assigned is accepted: the code sent to it is the proof.
 public enum PhoneParser {
     /// - Parameter region: the country chosen beside the field (ISO 3166-1 alpha-2); a typed `+` overrides it.
-    public static func parse(_ typed: String, region: String) -> Result<ParsedPhone, PhoneProblem> {
+    /// - Parameter takesExtension: whether one may stand behind the number.
+    public static func parse(
+        _ typed: String, region: String, takesExtension: Bool = false
+    ) -> Result<ParsedPhone, PhoneProblem> {
         let text = typed.trimmingSpaces()
         guard text.contains(where: \.isNumber) else { return .failure(text.isEmpty ? .empty : .impossible) }
         guard text.utf8.count <= 60, !text.utf8.contains(0) else { return .failure(.tooLong) }
@@ -53,7 +61,8 @@ public enum PhoneParser {
         guard cphone_parse(text, text.utf8.count, region, &answer) == 0 else {
             return .failure(text.count { $0.isNumber } > 17 ? .tooLong : .impossible)
         }
-        if answer.has_extension != 0 { return .failure(.extension) }
+        let digits = answer.has_extension != 0 ? string(answer.extension) : nil
+        if let digits, !takesExtension || digits.utf8.count > 8 { return .failure(.extension) }
         let e164 = string(answer.e164)
         if e164.count > 16 { return .failure(.tooLong) }
         let kind = NumberKind(rawValue: answer.type)
@@ -63,7 +72,9 @@ public enum PhoneParser {
         let isKnown = found.count == 2 && found != "ZZ"
         let country = isKnown ? found : Countries.region(of: Int(answer.country_code), preferring: region)
         return .success(
-            ParsedPhone(number: number, display: string(answer.international), region: country, takesTexts: kind == nil))
+            ParsedPhone(
+                number: number, display: string(answer.international), region: country, takesTexts: kind == nil || kind == .fixedLine,
+                isLandline: kind == .fixedLine, extension: digits))
     }
 
     /// The same for a number that codes are texted to.

@@ -42,7 +42,7 @@ public struct Doctor: Sendable {
         var findings = [configuration, resources, breachedList, clock]
         if config.postgres == nil { findings.append(disk) }
         findings += await store()
-        findings += await [mail(), texts()]
+        findings += await [mail(), texts(), calls()]
         return findings
     }
 
@@ -116,11 +116,27 @@ public struct Doctor: Sendable {
     }
 
     private func texts() async -> Finding {
+        if let carrier = config.carrier, carrier.textsFrom != nil { return await reach("texts", carrier) }
         guard let settings = config.text else {
             return warn(
                 "texts", config.isDemo ? "The demo shows texts at /dev/outbox." : "No gateway: codes and notices by text cannot be sent.")
         }
         return await reach("texts", URLComponents(string: settings.url)?.host ?? settings.url, .reach(settings.url))
+    }
+
+    private func calls() async -> Finding {
+        guard let carrier = config.carrier, carrier.callsFrom != nil else {
+            return warn(
+                "calls", config.isDemo ? "The demo shows calls at /dev/outbox." : "No number to call from: nobody can prove it by a call.")
+        }
+        if config.isLoopback {
+            return fail("calls", "publicURL is on this machine: the carrier cannot ask there what to say, and no call can be answered.")
+        }
+        return await reach("calls", carrier)
+    }
+
+    private func reach(_ check: String, _ carrier: TelephoneCarrier.Settings) async -> Finding {
+        await reach(check, URLComponents(string: carrier.url)?.host ?? carrier.url, .reach(carrier.url))
     }
 
     private func reach(_ check: String, _ name: String, _ transfer: Curl.Transfer) async -> Finding {

@@ -9,13 +9,14 @@ final class Metrics: Sendable {
         case challenges = "converge_challenges_total"
         case resets = "converge_resets_total"
         case messages = "converge_messages_total"
+        case reports = "converge_carrier_reports_total"
         case requests = "converge_http_requests_total"
 
         var labels: [String] {
             switch self {
             case .signIns, .resets: ["outcome"]
             case .challenges: ["capability", "outcome"]
-            case .messages: ["kind", "outcome"]
+            case .messages, .reports: ["kind", "outcome"]
             case .requests: ["method", "route", "status"]
             }
         }
@@ -25,7 +26,8 @@ final class Metrics: Sendable {
             case .signIns: "Sign-ins by how they ended, or why a first factor was refused."
             case .challenges: "Answers to second steps and other proofs, by capability and outcome."
             case .resets: "Password resets and unlocks by outcome."
-            case .messages: "Tries to hand a text or mail over, by outcome."
+            case .messages: "Tries to hand a text, mail or call over, by outcome."
+            case .reports: "Reports of the telephone carrier: taken, forged, late, or about nothing that is known."
             case .requests: "Requests by route and status."
             }
         }

@@ -190,6 +190,8 @@ public struct CredentialStore: Sendable {
             return won
         case .pass(let credential, let hash):
             return try winPass(credential, hash, now, db)
+        case .approval(let id):
+            return try ApprovalStore(organisation: organisation).spend(id, now: now, db)
         }
     }
 

@@ -1,16 +1,17 @@
 public import ConvergeCore
 
-/// What is delivered: a text or a mail, complete, so that the worker only carries it.
+/// What is delivered: a text, a mail or a call, complete, so that the worker only carries it.
 public struct OutboxMessage: Codable, Sendable, Hashable {
     public enum Kind: String, Codable, CaseIterable, Sendable {
-        case text, mail
+        case text, mail, voice
 
         /// How the code of a capability travels; nil for what is not sent as a message.
         public init?(_ capability: Capability) {
             switch MethodRegistry.traits(of: capability).manner.carrier {
             case .text: self = .text
             case .mail: self = .mail
-            case .voice, .push, nil: return nil
+            case .voice: self = .voice
+            case .push, nil: return nil
             }
         }
     }
@@ -24,10 +25,19 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
     public var html: String?
     /// For a page of the demo: the code by itself.
     public var code: String?
+    /// The handle of the approval that a call asks for.
+    public var handle: Secret?
+    /// Digits that a call dials behind the number.
+    public var `extension`: String?
 
-    public init(kind: Kind, to: String, subject: String = "", body: String, html: String? = nil, code: String? = nil) {
+    public init(
+        kind: Kind, to: String, subject: String = "", body: String, html: String? = nil, code: String? = nil, handle: Secret? = nil,
+        extension digits: String? = nil
+    ) {
         self.kind = kind
         self.to = to
+        self.handle = handle
+        self.extension = digits
         self.subject = subject
         self.body = body
         self.html = html
@@ -133,12 +143,23 @@ public struct OutboxStore: Sendable {
     ///
     /// - Returns: whether this claim was still the latest.
     @discardableResult
-    public func finish(_ record: OutboxRecord, _ end: OutboxEnd, failure: String?, now: Moment, _ db: any Connection) throws -> Bool {
+    public func finish(
+        _ record: OutboxRecord, _ end: OutboxEnd, failure: String?, carrierID: String? = nil, now: Moment, _ db: any Connection
+    ) throws -> Bool {
         try db.execute(
             """
-            UPDATE outbox SET state = \(end.rawValue), sealed = NULL, failure = \(failure), done_ms = \(now)
+            UPDATE outbox SET state = \(end.rawValue), sealed = NULL, failure = \(failure), carrier_id = \(carrierID), done_ms = \(now)
             WHERE id = \(record.id) AND state = 'waiting' AND tries = \(record.tries)
             """) == 1
+    }
+
+    /// Whether a carrier's report about a message can be true: it was handed over, under that name or under none yet.
+    func isCarried(_ id: String, as carrierID: String, _ db: any Connection) throws -> Bool {
+        try db.row(
+            """
+            SELECT 1 AS n FROM outbox WHERE id = \(id) AND organisation_id = \(organisation) AND kind = \(OutboxMessage.Kind.text)
+                AND state <> 'decoy' AND (carrier_id IS NULL OR carrier_id = \(carrierID))
+            """) != nil
     }
 
     /// To be tried again later.

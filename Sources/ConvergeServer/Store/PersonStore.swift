@@ -144,7 +144,22 @@ public struct PersonStore: Sendable {
     }
 
     public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET state = \(state) WHERE id = \(id)")
+        try db.execute("UPDATE person SET state = \(state), blocked_until_ms = NULL WHERE id = \(id)")
+    }
+
+    /// Closes an account until some moment.
+    public func block(_ id: PersonID, until: Moment, _ db: any Connection) throws {
+        try db.execute("UPDATE person SET state = \(PersonState.blocked), blocked_until_ms = \(until) WHERE id = \(id)")
+    }
+
+    /// Accounts whose time of being closed is over.
+    func blockedUntil(_ now: Moment, limit: Int, _ db: any Connection) throws -> [PersonRecord] {
+        let rows = try db.rows(
+            """
+            \(fragment: Self.select) WHERE organisation_id = \(organisation) AND blocked_until_ms <= \(now)
+                AND state = \(PersonState.blocked) LIMIT \(limit)
+            """)
+        return try rows.compactMap { try record($0, db) }
     }
 
     public func setRoles(_ id: PersonID, _ roles: Set<Role>, _ db: any Connection) throws {

@@ -27,6 +27,7 @@ struct SweepStore: Sendable {
             Over(table: "flow", key: "id", condition: "expires_ms < \(before)"),
             Over(table: "session", key: "id", condition: "ends_ms < \(before)"),
             Over(table: "outbox", key: "id", condition: "state <> 'waiting' AND done_ms < \(before)"),
+            Over(table: "approval", key: "id", condition: "until_ms < \(before)"),
             Over(table: "notice_link", key: "hash", condition: "expires_ms < \(before)"),
             Over(table: "admin_code", key: "hash", condition: "expires_ms < \(before)"),
             Over(table: "delivery_trouble", key: "channel", condition: "failed_ms < \(before)"),

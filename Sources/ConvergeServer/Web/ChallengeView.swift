@@ -12,6 +12,13 @@ enum ChallengeView {
         case .questions(let questions):
             around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
             return QuestionsPage(questions: questions, around: around)
+        case .call(let calling):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            around.since = calling.askedAt
+            return CallPage(stage: calling.stage, around: around)
+        case nil where MethodRegistry.traits(of: capability).manner == .answeredCall:
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            return CallPage(stage: nil, around: around)
         case nil, .chooseQuestions, .token, .scan, .phone, .email:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,

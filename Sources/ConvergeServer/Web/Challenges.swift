@@ -7,9 +7,15 @@ struct Challenger {
     let knownBrowser: Bool
     let ledger: Ledger
 
-    private var context: MethodContext {
+    private func context(_ state: ChallengeState) throws -> MethodContext {
+        try instance.methodContext(for: dossier, state.approvals, db)
+    }
+
+    /// Without what the store knows.
+    private var plainContext: MethodContext {
         instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
     }
+
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -21,9 +27,10 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plainContext)
         guard let message else {
-            return sends(use) ? (current, Refusal(.sendTooMany)) : (next, nil)
+            guard sends(use) else { return (next, nil) }
+            return (current, Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany))
         }
         if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
         return (next, nil)
@@ -52,7 +59,7 @@ struct Challenger {
         if let refusal = incomplete(answer, state) { return .refused(refusal) }
         guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
-        var spent = false, late = false
+        var spent = false, late = false, undecided: Refusal?
         if let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db) {
             return .refused(Refusal(.codeTooMany, until: until))
         }
@@ -63,6 +70,7 @@ struct Challenger {
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
                     switch claim {
                     case .step, .driftingStep: spent = true
+                    case .approval: undecided = Refusal(.callLate)
                     case .recoveryCode, .pass: break
                     }
                     continue
@@ -74,14 +82,15 @@ struct Challenger {
                 return .proved(use)
             case .alreadySpent: spent = true
             case .expired: late = true
+            case .undecided(let refusal): undecided = refusal
             case .wrong: break
             }
         }
-        if spent {
-            // Right, but used already: costs no try, neither here nor of the account.
+        if spent || undecided != nil {
+            // Right, but used already, or nothing was answered: costs no try, neither here nor of the account.
             state.triesLeft += 1
             try instance.budgets.giveBack(Budgets.codes(state.use.credential, knownBrowser: knownBrowser).map(\.key), db)
-            return .refused(Refusal(.codeSpent))
+            return .refused(undecided ?? Refusal(.codeSpent))
         }
         if !late { state = try afterWrong(state) }
         return .refused(refusal(state, late: late))
@@ -93,14 +102,14 @@ struct Challenger {
     /// What has to be hashed before an answer is compared.
     func slowWork(_ answer: Answer, _ state: ChallengeState) throws -> [SlowJob] {
         guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return [] }
-        return method.slowWork(state, answer, try instance.credentials.open(record), context)
+        return method.slowWork(state, answer, try instance.credentials.open(record), plainContext)
     }
 
     private func afterWrong(_ state: ChallengeState) throws -> ChallengeState {
         guard !MethodRegistry.traits(of: state.use.capability).manner.isCode, let method = method(of: state.use),
             let record = dossier.credential(state.use.credential)
         else { return state }
-        return method.afterWrong(state, try instance.credentials.open(record), context)
+        return method.afterWrong(state, try instance.credentials.open(record), plainContext)
     }
 
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
@@ -121,13 +130,13 @@ struct Challenger {
     /// What the page of a challenge asks for; nil where its credential is gone.
     func prompt(_ state: ChallengeState) throws -> Prompt? {
         guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return nil }
-        return method.challengePrompt(state, try instance.credentials.open(record), context)
+        return method.challengePrompt(state, try instance.credentials.open(record), try context(state))
     }
 
     private func compare(_ answer: Answer, _ state: ChallengeState, _ use: CredentialUse) throws -> Verification {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return .wrong
         }
-        return method.verify(state, answer, try instance.credentials.open(record), context)
+        return method.verify(state, answer, try instance.credentials.open(record), try context(state))
     }
 }

@@ -6,8 +6,8 @@ struct Registrar {
     let dossier: Dossier
     let ledger: Ledger
 
-    private var context: MethodContext {
-        instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+    private func context(_ state: EnrolmentState? = nil) throws -> MethodContext {
+        try instance.methodContext(for: dossier, state?.approvals, db)
     }
     private var db: any Connection { ledger.db }
 
@@ -31,16 +31,20 @@ struct Registrar {
             state.typed = content.phone?.e164 ?? content.email?.address
         }
         if kind == .hardwareToken { state.typed = try instance.tokens.assignedSerial(of: dossier.person.id, db) }
-        return method.beginEnrolment(state, context)
+        return method.beginEnrolment(state, try context())
     }
 
     /// What has to be hashed before an input is taken.
     func slowWork(_ input: EnrolmentInput, _ state: EnrolmentState) -> [SlowJob] {
-        MethodRegistry.method(state.method)?.slowWork(state, input, context) ?? []
+        let context = instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+        return MethodRegistry.method(state.method)?.slowWork(state, input, context) ?? []
     }
 
     /// Where a registration stands.
-    func prompt(_ state: EnrolmentState) -> Prompt? { MethodRegistry.method(state.method)?.prompt(state, context) }
+    func prompt(_ state: EnrolmentState) throws -> Prompt? { MethodRegistry.method(state.method)?.prompt(state, try context(state)) }
+
+    /// How a number may be proven, where its owner has a choice.
+    var ways: Set<Capability> { get throws { try context().ways ?? [] } }
 
     /// What came of one input.
     enum Outcome {
@@ -54,7 +58,7 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let step = method.continueEnrolment(state, try lookedUp(input), context)
+        let context = try context(state), step = method.continueEnrolment(state, try lookedUp(input), context)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
             var same = state
@@ -69,6 +73,9 @@ struct Registrar {
             return .waiting(step.state, step.prompt, step.refusal)
         }
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
+        if let claim = new.claim, try !instance.credentials.win(claim, at: dossier.now, db) {
+            return .waiting(step.state, step.prompt, Refusal(.callLate))
+        }
         return .finished(try write(new, firstWizard: firstWizard))
     }
 
@@ -80,7 +87,12 @@ struct Registrar {
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
-        let kind: OutboxMessage.Kind = if case .email = message.channel { .mail } else { .text }
+        let kind: OutboxMessage.Kind =
+            switch message.channel {
+            case .text: .text
+            case .email: .mail
+            case .call: .voice
+            }
         if try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
         return try ledger.send(message, to: dossier.record)
     }
@@ -152,7 +164,7 @@ struct Registrar {
     /// - Returns: the codes, to be shown once.
     func makeRecoveryCodes(fromFirstWizard: Bool) throws -> [Secret] {
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
-        let codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
+        let context = try context(), codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
         for old in dossier.credentials where old.credential.method == .recoveryCodes {
             try instance.credentials.retire(old.id, reason: "replaced", replacedBy: id, at: now, db)
         }
@@ -172,7 +184,7 @@ extension EnrolmentInput {
     /// method's own.
     static func from(_ action: String, _ form: Fields) -> EnrolmentInput? {
         switch action {
-        case "phone": .phone(typed: form["number"], region: form["country"])
+        case "phone": .phone(typed: form["number"], region: form["country"], by: Capability(rawValue: form["by"]))
         case "email": .email(form["email"])
         case "code": .code(form["code"])
         case "again": .sendAgain

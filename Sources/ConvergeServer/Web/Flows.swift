@@ -120,10 +120,12 @@ extension Instance {
     private func holdsCode(
         of challenge: ChallengeState, _ dossier: Dossier, _ browser: BrowserRecord, _ db: any Connection
     ) throws -> Bool {
-        guard let gap = dossier.reach.gaps[challenge.use], let until = challenge.code?.until, dossier.now < until,
+        guard let gap = dossier.reach.gaps[challenge.use], let until = challenge.until, dossier.now < until,
             let kind = OutboxMessage.Kind(challenge.use.capability),
             try Budgets.closed(challenge.use.credential, knownBrowser: browser.isKnown, now: dossier.now, budgets, db) == nil
         else { return false }
-        return try gap.why != .gateway || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
+        // What was decided elsewhere needs no gateway any more.
+        return try gap.why != .gateway || challenge.approvals != nil
+            || outbox.wasSent(kind, to: dossier.person.id, since: challenge.startedAt, db)
     }
 }

@@ -16,6 +16,9 @@ struct Fields: Sendable {
     /// Whether a box was ticked.
     func isTicked(_ name: String) -> Bool { fields[name] != nil }
 
+    /// All of them.
+    var all: [String: String] { fields }
+
     /// All of them, as methods read them.
     var answer: Answer { Answer(fields, slow: slow) }
 

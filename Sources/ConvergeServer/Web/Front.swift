@@ -59,7 +59,7 @@ public struct Front: Sendable {
             if let refused = gate.refuseHost(request, route) { return refused }
             if request.method == .post {
                 arrival.form = try await Self.form(request)
-                if let refused = gate.refuseForgery(request, arrival) { return refused }
+                if let refused = gate.refuseForgery(request, arrival, route) { return refused }
             }
             guard let route else { return .page(NotFoundPage(), status: 404) }
             let reply = try await route.run(arrival.request(context), instance)

@@ -21,6 +21,7 @@ struct Arrival: Sendable {
     let agent: String
     let now: Moment
     let language: String
+    let carrierSignature: String?
 
     func request(_ context: FrontContext) -> AnonymousRequest {
         var parameters: [String: String] = [:]
@@ -28,7 +29,7 @@ struct Arrival: Sendable {
         return AnonymousRequest(
             id: id, path: path, parameters: parameters, query: query, form: form, browserHash: browserHash,
             sessionSecret: sessionSecret, csrf: csrf, network: network, address: address, mayReadMetrics: mayReadMetrics, agent: agent,
-            now: now, language: language)
+            now: now, language: language, carrierSignature: carrierSignature)
     }
 }
 
@@ -49,6 +50,7 @@ struct Gate: Sendable {
     }
 
     private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!, fetchSite = HTTPField.Name("Sec-Fetch-Site")!
+    private static let signature = HTTPField.Name("X-Twilio-Signature")!
 
     private var config: Config { instance.config }
 
@@ -65,7 +67,8 @@ struct Gate: Sendable {
             isNewBrowser: known == nil, browserHash: instance.keyed(browser.text, "browser"), sessionSecret: session,
             csrf: instance.keyed((session ?? browser).text, "csrf"), network: address?.networkKey ?? "unknown",
             address: address, mayReadMetrics: mayReadMetrics(request, context, address),
-            agent: String((request.headers[.userAgent] ?? "").prefix(300)), now: instance.world.now(), language: "en")
+            agent: String((request.headers[.userAgent] ?? "").prefix(300)), now: instance.world.now(), language: "en",
+            carrierSignature: request.headers[Self.signature])
     }
 
     private func clientAddress(_ request: Request, _ context: FrontContext) -> IPAddress? {
@@ -94,7 +97,9 @@ struct Gate: Sendable {
     }
 
     /// Every change is a post from our own pages: fetch metadata, then origin, then the token of the form.
-    func refuseForgery(_ request: Request, _ arrival: Arrival) -> Reply? {
+    func refuseForgery(_ request: Request, _ arrival: Arrival, _ route: Route?) -> Reply? {
+        // A carrier has no page of ours and no cookie: it signs what it sends.
+        if route?.access == .carrier { return arrival.form.tooLong == nil ? nil : .text("", status: 413) }
         let site = request.headers[Self.fetchSite]
         let origin = request.headers[.origin]
         let fromElsewhere = site.map { $0 != "same-origin" && $0 != "none" } ?? (origin.map { $0 != config.publicURL } ?? false)

@@ -29,6 +29,8 @@ struct AnonymousRequest: Sendable {
         case nobody
         case somebody(SessionRecord, Dossier)
     }
+    /// What the telephone carrier signed its request with.
+    let carrierSignature: String?
 
     /// Where to go afterwards: a local path, nothing else.
     var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }

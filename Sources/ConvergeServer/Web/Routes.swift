@@ -9,6 +9,8 @@ enum Access: Hashable, Sendable {
     case recentlyVerified
     /// An administrator with any of these roles.
     case administrator(Set<Role>)
+    /// The telephone carrier, by its signature.
+    case carrier
 }
 
 /// One line of the whole table of routes.
@@ -69,6 +71,6 @@ enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
         + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AppPasswordRoutes.routes + NewPhone.routes + LostPhone.routes
-        + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
-        + AdministrationRoutes.routes + DemoRoutes.routes
+        + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes + AdministrationRoutes.routes + CarrierRoutes.routes
+        + ProgressRoutes.routes + DemoRoutes.routes
 }

@@ -33,11 +33,13 @@ struct GuardTests {
         }
         var scene = Scene(Cast.ada, [known], allow)
         scene.document.registration[0].guardKind = .directoryContact
-        #expect(page(scene) == .directoryProof(uses: [known.use(.text)], postpone: .none))
+        #expect(page(scene) == .directoryProof(uses: [known.use(.text), known.use(.call)], postpone: .none))
         let proven = SignInMachine.step(Flow.password(scene), .proved(known.use(.text)), scene.facts)
         #expect(proven.accepted)
         guard case .moreInformation = page(scene, proven.state) else { Issue.record("no wizard"); return }
         scene.cutOff([.text])
+        #expect(page(scene) == .directoryProof(uses: [known.use(.call)], postpone: .none))
+        scene.cutOff([.text, .call])
         #expect(page(scene) == .deadEnd(.registrationGuarded))
         scene.credentials = []
         #expect(page(scene) == .deadEnd(.registrationGuarded))

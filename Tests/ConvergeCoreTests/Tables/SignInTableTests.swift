@@ -393,7 +393,7 @@ struct SignInTableTests {
         }
         var scene = Scene(Cast.ada, [known], policy(mfa: [], required: false, reset: [.emailCode, .appCode], gates: 2, registerMFA: false))
         scene.document.registration[0].guardKind = .directoryContact
-        #expect(page(scene) == .directoryProof(uses: [known.use(.text)], postpone: .notNow(until: nil)))
+        #expect(page(scene) == .directoryProof(uses: [known.use(.text), known.use(.call)], postpone: .notNow(until: nil)))
         #expect(grant(page(scene, step(scene, .postpone))) != nil)
         var state = step(scene, .proved(known.use(.text)))
         state = step(scene, state, .startWizard)

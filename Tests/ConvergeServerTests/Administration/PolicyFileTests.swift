@@ -74,7 +74,7 @@ struct PolicyFileTests {
                 "Line 1: mfa[].allow: emailCode cannot serve as a second step at sign-in. These do: \(usable)."
             ])
         #expect(problems(text("recoveryCode")).first?.contains("registration[].recoveryCodes") == true)
-        #expect(problems(text("appCode, text")).isEmpty)
+        #expect(problems(text("appCode, text, call")).isEmpty)
         for capability in Capability.allCases where !MethodRegistry.implementedCapabilities.contains(capability) {
             #expect(problems(text(capability.rawValue)).first?.contains("does not exist in this release") == true)
         }

@@ -22,9 +22,11 @@ struct DeliveryKit {
     /// - Parameters:
     ///   - texts: port of the text gateway; nil: none.
     ///   - mail: port of the mail relay; nil: none.
+    ///   - carrier: port of the telephone carrier; nil: none.
     ///   - patience: seconds that a transfer may take.
     init(
-        texts: Int? = nil, mail: Int? = nil, folder: String? = nil, clock: TestClock = TestClock(now: TestServer.start),
+        texts: Int? = nil, mail: Int? = nil, carrier: Int? = nil, folder: String? = nil,
+        clock: TestClock = TestClock(now: TestServer.start),
         box: DemoBox? = nil, policy: PolicyDocument? = nil, patience: Int = 1
     ) async throws {
         let heard = Heard()
@@ -34,6 +36,11 @@ struct DeliveryKit {
             folder: folder, clock: clock, policy: policy,
             configure: { config in
                 config.text = texts.map { TextGateway.Settings(url: "http://127.0.0.1:\($0)/sms") }
+                config.carrier = carrier.map { port in
+                    var settings = CallKit.settings
+                    settings.url = "http://127.0.0.1:\(port)"
+                    return settings
+                }
                 config.mail = mail.map { MailTransport.Settings(host: "127.0.0.1", port: $0, security: .none, totalSeconds: patience) }
                 config.mailFrom = EmailAddress("id@example.org")
             }, box: box, log: logger)
@@ -127,7 +134,7 @@ extension OutboxWorker {
     /// Delivers what is due, all at once.
     @discardableResult
     func round() async throws -> Int {
-        let records = try await claim([.text: 100, .mail: 100])
+        let records = try await claim([.text: 100, .mail: 100, .voice: 100])
         await withTaskGroup(of: Void.self) { group in
             for record in records { group.addTask { await deliver(record) } }
         }
@@ -157,11 +164,13 @@ struct HeardLog: LogHandler {
 
 /// A text gateway that gives one answer after the other, the last one for ever.
 final class ScriptedGateway: Sendable {
-    let heard = Heard()
+    let heard: Heard
     let server: LoopbackServer
 
-    init(_ answers: String...) async throws {
-        let heard = self.heard
+    convenience init(_ answers: String...) async throws { try await self.init(heard: Heard(), answers) }
+
+    init(heard: Heard, _ answers: [String]) async throws {
+        self.heard = heard
         server = try await LoopbackServer {
             WebConversation(heard: heard, answer: Self.whole(answers[min(heard.all.count, answers.count - 1)]))
         }

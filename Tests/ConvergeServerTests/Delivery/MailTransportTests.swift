@@ -25,7 +25,7 @@ import Testing
 
     @Test func `a message is handed over as it is, leading points doubled`() async throws {
         let (outcome, heard) = try await send(message: "Subject: x\r\n\r\n.point\r\nend\r\n")
-        #expect(outcome == .accepted)
+        #expect(outcome == .accepted())
         #expect(heard.contains("EHLO localhost"))
         #expect(heard.contains { $0.hasPrefix("MAIL FROM:<id@example.org>") })
         #expect(heard.contains { $0.hasPrefix("RCPT TO:<ada@example.org>") })

@@ -126,9 +126,9 @@ import Testing
 }
 
 /// The worker's alarm clock.
-@Suite struct OutboxSignalTests {
+@Suite struct SignalTests {
     @Test func `a signal ends every wait`() async {
-        let signal = OutboxSignal(), seen = signal.generation
+        let signal = Signal(), seen = signal.generation
         async let first: Void = signal.wait(since: seen, atMost: .seconds(3600))
         async let second: Void = signal.wait(since: seen, atMost: .seconds(3600))
         signal.wake()
@@ -137,14 +137,14 @@ import Testing
     }
 
     @Test func `a signal that came before the wait is not missed`() async {
-        let signal = OutboxSignal(), seen = signal.generation
+        let signal = Signal(), seen = signal.generation
         signal.wake()
         await signal.wait(since: seen, atMost: .seconds(3600))
         #expect(signal.generation == seen + 1)
     }
 
     @Test func `a wait that is over is no signal`() async throws {
-        let signal = OutboxSignal(), seen = signal.generation
+        let signal = Signal(), seen = signal.generation
         await signal.wait(since: seen, atMost: .milliseconds(1))
         #expect(signal.generation == seen)
         let over = Heard()
@@ -159,7 +159,7 @@ import Testing
     }
 
     @Test func `a cancelled wait ends`() async {
-        let signal = OutboxSignal()
+        let signal = Signal()
         let task = Task { await signal.wait(since: signal.generation, atMost: .seconds(3600)) }
         task.cancel()
         await task.value

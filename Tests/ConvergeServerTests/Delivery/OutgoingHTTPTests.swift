@@ -101,7 +101,7 @@ import Testing
 
     @Test func `the gateway gets its fields, the secret and the key`() async throws {
         let (outcome, heard) = try await send(WebConversation.answer("202 Accepted"))
-        #expect(outcome == .accepted)
+        #expect(outcome == .accepted())
         let request = try #require(heard.first)
         #expect(request.hasPrefix("POST /sms ") && request.contains("Authorization: Bearer t\r\n"))
         let body = try #require(request.components(separatedBy: "\r\n\r\n").last)

@@ -18,9 +18,10 @@ struct EnumerationTests {
                 failing = made
                 return made
             })
-        let database = try #require(failing), list = try await NameList(server, count: 3)
+        let database = try #require(failing), list = try await NameList(server, count: 5)
+        try await server.changePolicy { $0.reset[0].allow.insert(.call) }
         // The first request of a process reads the policy; the others find it there.
-        try await NameProbe(server, list.name(.known, 2), number: 9).shortReset()
+        try await NameProbe(server, list.name(.known, 4), number: 9).shortReset()
         for (index, walk) in Self.walks.enumerated() {
             var known: NameProbe?
             for (number, kind) in NameList.Kind.allCases.enumerated() {
@@ -43,6 +44,7 @@ struct EnumerationTests {
     private static let walks: [@Sendable (NameProbe) async throws -> Void] = [
         { try await $0.signIn() }, { try await $0.reset() },
         { try await $0.reset(contact: [("country", "GB"), ("number", "07700 900999")], mail: "somebody@else.example") },
+        { try await $0.resetByCall() }, { try await $0.resetByCall(number: "07700 900999") },
     ]
 
     /// What a statement costs, whatever it is about: a read, a change of a table, a commit.

@@ -26,6 +26,11 @@ enum FaultRoutes {
             "/sign-in", "sign-in answer", "proof answer", "/security-info/add", "enrolment code", "/security-info/change",
             "enrolment phone", "/security-info/default", "/security-info/delete/:id", "/password", "/not-me",
         ],
+        "calls": [
+            "/sign-in", "sign-in start", "sign-in phone", "sign-in enrol", "sign-in finish", "sign-in answer", "/security-info/add",
+            "enrolment phone", "enrolment enrol", "/sign-out", "/callbacks/voice/:handle", "/callbacks/voice/:handle/key",
+            "/callbacks/voice/:handle/report", "/callbacks/voice/:handle/status", "/callbacks/text/:id", "/dev/calls",
+        ],
         "setUp": [
             "/setup", "/sign-in", "sign-in password",
         ],

@@ -31,6 +31,60 @@ struct FaultTests {
         walk.expectPosts("wizard")
     }
 
+    @Test("calls: a phone registered, a second one, a sign-in, a fraud reported, each key decided or not at all")
+    func calls() async throws {
+        let walk = try await FaultWalk(policy: CallKit.policy(), configure: { $0.carrier = CallKit.settings }), server = walk.server
+        let ada = try await server.add("ada"), call = ["CallSid": "CA1"]
+        try await walk.open("/sign-in?return=/profile")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        try await walk.submit("/start")
+        try await walk.submit("/phone", Self.typed.merging(["by": "call"]) { $1 })
+        var path = try await server.latestCallPath()
+        try await walk.report(path, call)
+        try await walk.report(path + "/key", call.merging(["Digits": "#"]) { $1 })
+        try await walk.submit("/enrol")
+        try await walk.submit("/finish")
+        #expect(walk.page.path == "/profile")
+        try await walk.post("/security-info/add", ["method": "alternatePhone", "csrf": walk.page.forms.first?.hidden["csrf"] ?? ""])
+        try await walk.submit("/phone", ["country": "GB", "number": "07700 900199"])
+        path = try await server.latestCallPath()
+        try await walk.report(path + "/key", ["CallSid": "CA2", "Digits": "#"])
+        try await walk.submit("/enrol")
+        #expect(walk.page.path.hasPrefix("/security-info"))
+        try await walk.open("/sign-out")
+        try await walk.submit("/sign-out")
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        path = try await server.latestCallPath()
+        try await walk.report(path + "/status", ["CallSid": "CA3", "CallStatus": "ringing"])
+        try await walk.report(path + "/key", ["CallSid": "CA3", "Digits": "#"])
+        try await walk.submit("/answer")
+        #expect(walk.page.path == "/")
+        try await fraud(walk)
+        #expect(try await server.audit(of: ada).filter(\.success).map(\.activity).contains(.fraudReported))
+        walk.expectPosts("calls")
+    }
+
+    /// The next sign-in is reported as somebody else's; and a text of before did not arrive.
+    private func fraud(_ walk: FaultWalk) async throws {
+        let server = walk.server, instance = server.instance, now = server.clock.now
+        try await walk.open("/sign-out")
+        try await walk.submit("/sign-out")
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        let message = try await server.latestCall(), path = try await server.latestCallPath()
+        try await walk.report(path + "/key", ["CallSid": "CA4", "Digits": "0"])
+        try await walk.report(path + "/report", ["CallSid": "CA4", "Digits": "#"])
+        let text = OutboxMessage(kind: .text, to: Self.number, body: "a notice")
+        try await instance.database.write { db in
+            try instance.outbox.insert(text, id: "text-1", person: nil, notAfter: now + .minutes(5), now: now, db)
+        }
+        try await walk.report("/callbacks/text/text-1", ["MessageSid": "SM1", "MessageStatus": "failed", "To": Self.number])
+        instance.box?.put(message, id: "call-1", at: now)
+        try await walk.open("/dev/outbox")
+        try await walk.submit("/dev/calls", ["press": "approve"])
+    }
+
     @Test("the next sign-in with the app, from a text to the app, and out again")
     func challenge() async throws {
         let walk = try await FaultWalk(), server = walk.server, key = Secret(bytes: Array(0..<20))

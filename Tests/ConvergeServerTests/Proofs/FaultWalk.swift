@@ -25,12 +25,12 @@ final class FaultWalk: @unchecked Sendable {
     /// No step has more statements.
     private static let most = 400
 
-    init(policy: PolicyDocument? = nil) async throws {
+    init(policy: PolicyDocument? = nil, configure: (inout Config) -> Void = { _ in }) async throws {
         var failing: FailingDatabase?
         var quiet = Logger(label: "faults")
         quiet.logLevel = .critical
         server = try await TestServer(
-            policy: policy,
+            policy: policy, configure: configure,
             over: { database in
                 let made = FailingDatabase(over: database)
                 failing = made
@@ -67,6 +67,20 @@ final class FaultWalk: @unchecked Sendable {
         try await note(path)
         try await step("POST \(path)", place) { try await $0.post(path, fields) }
         try await follow(place)
+    }
+
+    /// What the telephone carrier reports, signed.
+    func report(_ path: String, _ fields: [String: String], _ place: SourceLocation = #_sourceLocation) async throws {
+        try await note(path)
+        let signature = CarrierSignature.of(server.instance.config.publicURL + path, fields, token: CallKit.token)
+        // Whoever sits at the browser sees nothing of it.
+        let mine = browser
+        defer { browser = mine }
+        try await step("POST \(path)", place) { browser in
+            browser.carrierSignature = signature
+            try await browser.post(path, fields)
+            browser.carrierSignature = nil
+        }
     }
 
     /// Writes down which route a form goes to, or which action of which conversation.

@@ -107,6 +107,18 @@ final class NameProbe: @unchecked Sendable {
         try await get(flow + "?view=stuck")
     }
 
+    /// The same by a call: nothing is typed, and nobody presses a key.
+    func resetByCall(number: String = "07700 900184") async throws {
+        try await begin()
+        try await at("reason", [("reason", "forgot")])
+        try await at("gate", [("gate", "call")])
+        try await at("contact", [("country", "GB"), ("number", number)])
+        try await at("answer", [])
+        try await at("again", [])
+        try await at("answer", [])
+        try await get(flow + "/progress")
+    }
+
     /// The shortest way that touches everything, for measuring time.
     func shortReset() async throws {
         try await post("/reset-password", [("name", name)])

@@ -86,7 +86,7 @@ struct StoreInvariants {
 
     private func isChange(_ activity: AuditActivity) -> Bool {
         switch activity {
-        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe, .reportedLost, .undone: true
+        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe, .reportedLost, .undone, .fraudReported: true
         default: false
         }
     }

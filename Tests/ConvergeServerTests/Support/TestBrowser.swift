@@ -18,6 +18,8 @@ final class TestBrowser: @unchecked Sendable {
     var followsRedirects = true
     /// Where the browser says it is, when the server believes a proxy.
     var address: String?
+    /// The browser plays the telephone carrier, which signs.
+    var carrierSignature: String?
 
     /// Called after each answer, those of redirects too.
     var onAnswer: (HTTPRequest.Method, String) -> Void = { _, _ in }
@@ -76,6 +78,7 @@ final class TestBrowser: @unchecked Sendable {
                 headers[.contentType] = "application/x-www-form-urlencoded"
                 headers[.origin] = server.instance.config.publicURL
             }
+            if let carrierSignature { headers[.init("X-Twilio-Signature")!] = carrierSignature }
             if let address { headers[.init("X-Forwarded-For")!] = address }
             let (status, answer, html) = try await server.send(method, path, headers: headers, body: body)
             onAnswer(method, path)

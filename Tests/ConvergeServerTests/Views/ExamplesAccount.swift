@@ -248,6 +248,7 @@ extension Example {
                 .init(
                     kind: .mail(subject: "Your security info was changed"), to: "ada@okafor-family.example", at: ago(.minutes(9)),
                     body: "Hello Ada,\n\nsomething changed."),
+                .init(kind: .call(Form("/dev/calls", hidden: ["call": "q7"])), to: "+44 7700 900184", at: now, body: "Press the hash key."),
             ])),
         Example("outbox-empty", OutboxPage(items: [])),
         Example("audit", auditPage, person: priya),

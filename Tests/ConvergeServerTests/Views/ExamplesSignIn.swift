@@ -21,6 +21,12 @@ extension Example {
         Example("stopped", StoppedPage()),
     ]
 
+    private static func calling(_ since: Moment) -> Around {
+        Around(
+            form: flow, rememberDays: 14, sendAgain: flow, poll: "/flows/q7Tn2/progress", contact: .numberEnding("84"), since: since,
+            others: otherWays, othersOpen: false, who: who)
+    }
+
     static let challenge = [
         Example("challenge-code", CodePage(ask: .app, form: flow, rememberDays: 14, others: otherWays, who: who)),
         Example(
@@ -47,6 +53,11 @@ extension Example {
                 around: Around(form: flow, errors: [FieldError(nil, Refusal(.answersWrong, count: 3))], who: who))),
         Example("send", SendPage(channel: .text, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
         Example("send-mail", SendPage(channel: .mail, to: .maskedAddress("a…@h…"), form: flow, who: who)),
+        Example("send-call", SendPage(channel: .call, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
+        Example("call", CallPage(stage: .waiting(.ringing), around: calling(now))),
+        Example("call-late", CallPage(stage: .waiting(.answered), around: calling(now - .minutes(1)))),
+        Example("call-busy", CallPage(stage: .failed(.busy), around: calling(now))),
+        Example("call-perhaps", CallPage(stage: nil, around: Around(form: flow, lead: CallPage.perhapsCalled(until: now + .minutes(5))))),
         Example("other-ways", OtherWaysPage(choices: otherWays, who: who)),
         Example(
             "unreachable",
@@ -138,6 +149,15 @@ extension Example {
             WizardPhonePage(
                 form: flow, phone: PhoneInput(countries: countries, region: "GB", number: "020 7946 0158 x212"),
                 errors: [FieldError("number", Refusal(.phoneExtension))], progress: Progress(steps: steps, current: 2))),
+        Example(
+            "wizard-phone-either",
+            WizardPhonePage(
+                isCall: true, form: flow, phone: PhoneInput(countries: countries, region: "GB"),
+                progress: Progress(steps: steps, current: 2))),
+        Example(
+            "add-office",
+            WizardPhonePage(
+                kind: "officePhone", isText: false, isCall: true, form: flow, phone: PhoneInput(countries: countries, region: "GB"))),
         Example(
             "wizard-code-error",
             CodePage(

@@ -134,6 +134,7 @@ struct ActivityWords {
         case (.reviewed, true): ("check", .event("reviewed"))
         case (.reportedLost, true): ("flag", .event("phone-lost"))
         case (.reportedNotMe, true): ("flag", .event("reported"))
+        case (.fraudReported, true): ("flag", .event("fraud"))
         case (.changedPassword, true): ("lock", .event("password-changed"))
         case (.resetPassword, true): ("lock", .event("password-reset"))
         case (.resetByAdmin, true): ("lock", .event("password-reset-by-administrator"))

@@ -33,8 +33,19 @@ extension ResetTurn {
     }
 
     private func read(_ kind: Capability) -> Typed {
-        kind == .emailCode
-            ? readAddress(request.form["email"].trimmingSpaces()) : readNumber(request.form["number"], request.form["country"])
+        switch MethodRegistry.traits(of: kind).manner.carrier {
+        case .mail: readAddress(request.form["email"].trimmingSpaces())
+        case .voice: readCalled(request.form["number"], request.form["country"], kind)
+        default: readNumber(request.form["number"], request.form["country"])
+        }
+    }
+
+    private func readCalled(_ text: String, _ region: String, _ kind: Capability) -> Typed {
+        let context = instance.methodContext(accountName: dossier.record.name, now: request.now)
+        switch context.readCalled(text, region, kind == .officeCall) {
+        case .failure(let refusal): return Typed(text: text, region: region, refusal: refusal)
+        case .success(let dialled): return Typed(text: text, region: region, channel: .call(dialled))
+        }
     }
 
     private func readAddress(_ text: String) -> Typed {
@@ -90,23 +101,34 @@ extension ResetTurn {
         try note(
             refusal == nil ? "code sent" : "code not sent", success: refusal == nil, reason: refusal?.code.rawValue,
             details: ["capability": use.capability.rawValue])
-        return challenge.code == nil ? nil : challenge
+        return challenge.isUnderWay ? challenge : nil
     }
 
     /// Does what sending costs, for a contact that gets nothing.
     private func pretend(_ channel: CodeMessage.Channel, _ kind: Capability) throws {
-        let digits = ResetMachine.codeDigits(kind)
-        let code = OneTimeCode.digits(digits, random: instance.world.random(OneTimeCode.randomBytes(for: digits))) ?? Secret("")
         let message = CodeMessage(
-            channel: channel, code: code, notAfter: request.now + ResetMachine.codeLife(kind), purpose: .reset)
+            channel: channel, code: decoyCode(kind), notAfter: request.now + ResetMachine.codeLife(kind), purpose: .reset)
         _ = try isGatewayDown(kind)
         for index in ledger.sendBudgets(channel, dossier.person.id).indices {
             _ = try instance.budgets.spend(key("decoy-\(index)"), Budgets.sendsPerPerson, now: request.now, db)
+        }
+        if case .call = channel {
+            let id = instance.approvalID(message.code)
+            try instance.approvals.insertDecoy(id, flow: flow.id, person: dossier.person.id, now: request.now, db)
         }
         let letter = instance.letters.code(message, person: dossier.record, now: request.now)
         try instance.outbox.insertDecoy(
             letter, id: instance.world.newToken(bytes: 16), notAfter: message.notAfter, now: request.now, db)
         try note("code not sent", success: false, reason: "contact not on the account", details: ["capability": kind.rawValue])
+    }
+
+    /// A code like the person's own; for a call the handle of one.
+    private func decoyCode(_ kind: Capability) -> Secret {
+        if MethodRegistry.traits(of: kind).manner == .answeredCall {
+            return ApprovalHandle.make(instance.methodContext(accountName: dossier.record.name, now: request.now))
+        }
+        let digits = ResetMachine.codeDigits(kind)
+        return OneTimeCode.digits(digits, random: instance.world.random(OneTimeCode.randomBytes(for: digits))) ?? Secret("")
     }
 
     /// Another code for the choice at hand.
@@ -130,13 +152,17 @@ extension ResetTurn {
         let (challenge, refusal) = try challenger.begin(current.use, purpose: .reset, continuing: current)
         if let refusal { return refusal }
         try note("code sent", details: ["capability": current.use.capability.rawValue])
-        step(.challenged(challenge, typed: nil, region: nil, until: challenge.code?.until))
+        step(.challenged(challenge, typed: nil, region: nil, until: challenge.until))
         return nil
     }
 
     private func typedChannel(_ kind: Capability) -> CodeMessage.Channel? {
         let text = state.typedContact ?? ""
-        return kind == .emailCode ? readAddress(text).channel : readNumber(text, state.typedRegion ?? "").channel
+        switch MethodRegistry.traits(of: kind).manner.carrier {
+        case .mail: return readAddress(text).channel
+        case .voice: return readCalled(text, state.typedRegion ?? "", kind).channel
+        default: return readNumber(text, state.typedRegion ?? "").channel
+        }
     }
 
     // MARK: answers
@@ -151,6 +177,9 @@ extension ResetTurn {
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
             return nil
+        case .refused(let refusal) where !MethodRegistry.traits(of: kind).manner.isCode && refusal.until == nil:
+            // Nothing was typed. Before the first proof nothing is told of a call, for its number may be nobody's.
+            return state.passed.isEmpty ? Refusal(.callPending) : refusal
         case .refused(let refusal):
             if refusal.code != .codeSpent { try countAsFailed() }
             if refusal.until != nil { try noteBlocked() }
@@ -166,7 +195,7 @@ extension ResetTurn {
             ResetMachine.isSent(kind) ? nil : ChallengeState(use: use, purpose: .reset, startedAt: request.now)
         }
         guard var challenge = state.challenge ?? unsent, offered.contains(challenge.use) else {
-            return .refused(try decoyRefusal(kind))
+            return .refused(MethodRegistry.traits(of: kind).manner.isCode ? try decoyRefusal(kind) : try decoyPending(kind))
         }
         challenge.triesLeft = state.triesLeft
         let outcome = try challenger.answer(answer, state: &challenge, offered: offered)
@@ -180,6 +209,17 @@ extension ResetTurn {
         guard !state.passed.isEmpty else { return ResetMachine.firstGateUses(kind, state, facts) }
         return Gates.next(standing: dossier.standing, passed: state.passed, reach: .open, now: request.now)
             .filter { $0.capability == kind }
+    }
+
+    /// Nobody has pressed a key. Does what asking the store about a call costs.
+    private func decoyPending(_ kind: Capability) throws -> Refusal {
+        let decoy = decoy(kind, typedChannel(kind).map { instance.credentials.channelKey($0.source) } ?? "")
+        if let until = try Budgets.spendTry(decoy, knownBrowser: knownBrowser, now: request.now, instance.budgets, db) {
+            return Refusal(.codeTooMany, until: until)
+        }
+        _ = try instance.approvals.find(ApprovalID(decoy.text), db)
+        try instance.budgets.giveBack(Budgets.codes(decoy, knownBrowser: knownBrowser).map(\.key), db)
+        return Refusal(.callPending)
     }
 
     /// Every code is wrong, and tries are counted as a person's own.
@@ -202,6 +242,7 @@ extension CodeMessage.Channel {
         switch self {
         case .text(let phone): "tel:" + phone.e164
         case .email(let email): "mail:" + email.normalised
+        case .call(let dialled): dialled.channelSource
         }
     }
 }

@@ -97,7 +97,7 @@ struct ResetTurn {
         let (challenge, refusal) = try challenger.begin(use, purpose: .reset, continuing: nil)
         if let refusal { return refusal }
         if challenger.sends(use) { try note("code sent", details: ["capability": use.capability.rawValue]) }
-        step(.chooseUse(challenge, until: challenge.code?.until))
+        step(.chooseUse(challenge, until: challenge.until))
         return nil
     }
 

@@ -76,7 +76,8 @@ struct ResetView {
                 .phone(PhoneInput(countries: Self.countries, region: state.typedRegion ?? own, number: typed))
             }
         return ResetContactPage(
-            contact: contact, form: form("contact"), errors: errors(kind == .emailCode ? "email" : "number"), another: .post(form("back")))
+            contact: contact, isCall: MethodRegistry.traits(of: kind).manner == .answeredCall, form: form("contact"),
+            errors: errors(kind == .emailCode ? "email" : "number"), another: .post(form("back")))
     }
 
     private static let countries = Countries.all.map {
@@ -88,6 +89,9 @@ struct ResetView {
         around.progress = .reset(2)
         if ResetMachine.isSent(kind) {
             around.lead = sentLead
+            around.poll = "\(base)/progress"
+            around.since = state.codeUntil.map { $0 - ResetMachine.codeLife(kind) }
+            if !state.passed.isEmpty { around.contact = state.challenge.flatMap { masked($0.use) } }
             if state.canSendAgain { around.sendAgain = form("again") }
             if state.sends > 1, refusal == nil { around.notice = state.passed.isEmpty ? nil : .sentAgain }
             if state.passed.isEmpty { around.ways.append(kind == .emailCode ? .changeAddress(change) : .changeNumber(change)) }
@@ -102,7 +106,10 @@ struct ResetView {
 
     /// Before the first proof: the same for a contact that is nobody's.
     private var sentLead: Message? {
-        guard !state.passed.isEmpty else { return state.codeUntil.map { CodePage.perhapsSent(until: $0) } }
+        guard !state.passed.isEmpty else {
+            let isCall = state.kind.map { MethodRegistry.traits(of: $0).manner == .answeredCall } ?? false
+            return state.codeUntil.map { isCall ? CallPage.perhapsCalled(until: $0) : CodePage.perhapsSent(until: $0) }
+        }
         guard let challenge = state.challenge, let sent = challenge.code?.sent.last, let contact = masked(challenge.use) else { return nil }
         return CodePage.sent(contact, at: sent.sentAt, until: sent.expiresAt)
     }

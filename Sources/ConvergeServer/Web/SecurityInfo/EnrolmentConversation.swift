@@ -147,7 +147,7 @@ struct EnrolmentTurn {
     private mutating func confirm() throws -> Outcome {
         guard let id = state.enrolment.confirms, let record = dossier.credential(id) else { return .waiting(nil) }
         let content = try instance.credentials.open(record).content
-        if let phone = content.phone { return try enrol(.phone(typed: phone.e164, region: instance.config.organisation.country)) }
+        if let dialled = content.dialled { return try enrol(.phone(typed: dialled.typed, region: instance.config.organisation.country)) }
         if let email = content.email { return try enrol(.email(email.address)) }
         return .waiting(nil)
     }
@@ -182,13 +182,16 @@ struct EnrolmentTurn {
     // MARK: the page
 
     func reply(_ refusal: Refusal? = nil) throws -> Reply {
-        guard let prompt = registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
+        guard let prompt = try registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
         var ways: [Way] = []
-        if state.enrolment.confirms != nil, state.enrolment.code == nil {
+        if state.enrolment.confirms != nil, !state.enrolment.isUnderWay,
+            dossier.standing.ownerMay(\.change, MethodRegistry.traits(of: state.enrolment.method))
+        {
             ways.append(Way(Message("part.way.is-wrong"), .post(Form("/flows/\(flowID)/wrong"))))
         }
         let view = EnrolmentView(
-            instance: instance, dossier: dossier, state: state.enrolment, prompt: prompt, base: "/flows/\(flowID)", refusal: refusal,
+            instance: instance, dossier: dossier, state: state.enrolment, prompt: prompt, numberWays: try registrar.ways,
+            base: "/flows/\(flowID)", refusal: refusal,
             notice: state.sentAgain ? .saved(Message("saved.sent-again")) : nil,
             crumb: .back(Message("layout.nav.security"), "/security-info"), ways: ways)
         return .page(try view.page, status: refusal == nil ? 200 : 422)

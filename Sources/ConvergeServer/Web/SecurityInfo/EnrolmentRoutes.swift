@@ -29,6 +29,7 @@ enum EnrolmentRoutes {
             return switch addability {
             case .open: Choice(.method(name), hint: Message("method.hint.\(name)"), icon: icon, .button(name: "method", value: name))
             case .notAllowed: AddMethodPage.off(name, icon: icon, because: Message("add.not-allowed"))
+            case .needs(let first): AddMethodPage.off(name, icon: icon, because: AddMethodPage.needs(first.rawValue))
             case .limit(let count): AddMethodPage.off(name, icon: icon, because: AddMethodPage.limit(count))
             }
         }

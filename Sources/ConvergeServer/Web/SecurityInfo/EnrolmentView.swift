@@ -6,6 +6,8 @@ struct EnrolmentView {
     let dossier: Dossier
     let state: EnrolmentState
     let prompt: Prompt
+    /// What a number may be proven by.
+    let numberWays: Set<Capability>
     /// The flow's address; actions are appended to it.
     let base: String
     var refusal: Refusal?
@@ -26,8 +28,27 @@ struct EnrolmentView {
             case .token(let serial): token(serial)
             case .questions: throw Fault("a registration asks for the answers of a challenge")
             case .code(let length, let sentTo, _, let canSendAgain): code(length, sentTo, canSendAgain)
+            case .call(let calling): call(calling)
             }
         }
+    }
+
+    /// Whether a number of this method is proven by a text, and whether by a call.
+    private var isText: Bool { MethodRegistry.traits(of: state.method).traits(of: .text) != nil && numberWays.contains(.text) }
+    private var isCall: Bool {
+        MethodRegistry.traits(of: state.method).capabilities.contains { $0.manner == .answeredCall && numberWays.contains($0.capability) }
+    }
+
+    private func call(_ calling: Calling) -> CallPage {
+        var around = Around(form: form("enrol"))
+        around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+        around.contact = calling.number.map { .number(PhoneText.shown($0)) }
+        (around.progress, around.notice, around.crumb) = (progress, notice, crumb)
+        (around.poll, around.since) = ("\(base)/progress", calling.askedAt)
+        if calling.canAskAgain { around.sendAgain = form("again") }
+        if state.confirms == nil { around.ways.append(.changeNumber(.post(form("change")))) }
+        around.ways += ways
+        return CallPage(stage: calling.stage, around: around)
     }
 
     private func errors(_ field: String) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }
@@ -41,7 +62,7 @@ struct EnrolmentView {
     private func phone(_ region: String?, _ typed: String) -> WizardPhonePage {
         let countries = Countries.all.map { CountryOption(region: $0.code, name: $0.name, calling: String($0.callingCode)) }
         return WizardPhonePage(
-            form: form("phone"),
+            kind: state.method.rawValue, isText: isText || !isCall, isCall: isCall, form: form("phone"),
             phone: PhoneInput(countries: countries, region: region ?? instance.config.organisation.country, number: typed),
             errors: errors("number"), progress: progress, notice: notice, crumb: crumb, isChange: state.replaces != nil, ways: ways)
     }
@@ -68,12 +89,13 @@ struct EnrolmentView {
     /// A value that the directory knows: shown before its code is sent.
     private var contactToConfirm: WizardConfirmPage? {
         get throws {
-            guard let confirms = state.confirms, state.code == nil, let record = dossier.credential(confirms) else { return nil }
+            guard let confirms = state.confirms, !state.isUnderWay, let record = dossier.credential(confirms) else { return nil }
             let content = try instance.credentials.open(record).content
             let contact: CodeSent =
-                if let phone = content.phone { .number(PhoneText.shown(phone.e164)) } else { .address(content.email?.address ?? "") }
+                if let dialled = content.dialled { .number(PhoneText.shown(dialled)) } else { .address(content.email?.address ?? "") }
             return WizardConfirmPage(
-                form: form("confirm"), contact: contact, progress: progress, errors: refusal.map { [FieldError(nil, $0)] } ?? [],
+                form: form("confirm"), contact: contact, isCall: content.phone != nil && isCall && !isText, progress: progress,
+                errors: refusal.map { [FieldError(nil, $0)] } ?? [],
                 notice: notice, ways: ways)
         }
     }

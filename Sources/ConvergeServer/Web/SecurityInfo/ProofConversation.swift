@@ -153,7 +153,7 @@ struct ProofTurn {
 
     private mutating func begin(_ use: CredentialUse) throws -> Refusal? {
         let (challenge, refusal) = try challenger.begin(use, purpose: .change, continuing: state.challenge)
-        if refusal == nil || challenge.code != nil { state.challenge = challenge }
+        if refusal == nil || challenge.isUnderWay { state.challenge = challenge }
         return refusal
     }
 

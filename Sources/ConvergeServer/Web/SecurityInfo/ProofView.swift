@@ -57,7 +57,9 @@ struct ProofView {
         around.crumb = crumb
         around.ways += phoneWays
         if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/prove", returnTo)))) }
-        if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
+        if state.sends < CodeState.sendsMax, state.isUnderWay, state.triesLeft > 0 { around.sendAgain = form("send") }
+        around.poll = "\(base)/progress"
+        around.contact = choices.masked(state.use)
         if turn.state.sentAgain { around.notice = .saved(Message("saved.sent-again")) }
         return ChallengeView.page(state.use.capability, try turn.challenger.prompt(state), refusal, around: around)
     }
@@ -68,7 +70,7 @@ struct ProofView {
             return OtherWaysPage(choices: choices.list(offered), who: who, lead: CodePage.beforeChange, errors: errors)
         }
         return SendPage(
-            channel: first.capability == .emailCode ? .mail : .text, to: contact, form: form("use", hidden: ["use": first.formValue]),
+            channel: SendPage.Channel(first.capability), to: contact, form: form("use", hidden: ["use": first.formValue]),
             errors: errors, others: choices.list(offered.filter { $0 != first }), who: who, crumb: crumb)
     }
 

@@ -169,7 +169,9 @@ struct SecurityInfoList {
         case .suspended: badges.append(.suspended)
         default: if NotCountingWords.isNotAllowed(credential, standing) { badges.append(.notAllowed) }
         }
-        if credential.traits.delete == .administrator { badges.append(.keptByOrganisation) }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            badges.append(.keptByOrganisation)
+        }
         return badges
     }
 
@@ -196,10 +198,10 @@ struct SecurityInfoList {
             }
             return actions  // The directory would bring it back.
         }
-        if traits.change == .owner, standing.addability(of: credential.method, replacing: credential.id) == .open {
+        if standing.ownerMay(\.change, traits), standing.addability(of: credential.method, replacing: credential.id) == .open {
             actions.append(SecurityInfoPage.changeAction(.post(Form("/security-info/change", hidden: hidden))))
         }
-        if traits.delete == .owner {
+        if standing.ownerMay(\.delete, traits) {
             actions.append(SecurityInfoPage.deleteAction(.link("/security-info/delete/\(credential.id)")))
         }
         return actions
@@ -209,14 +211,18 @@ struct SecurityInfoList {
 /// What a method of a person is called.
 enum MethodWords {
     static func title(_ credential: Credential) -> Message {
-        credential.verifiedBy == .text ? Message("method.by-text") : .method(credential.method.rawValue)
+        switch credential.verifiedBy {
+        case .text: Message("method.by-text")
+        case .call: Message("method.by-call")
+        default: .method(credential.method.rawValue)
+        }
     }
 
     /// The number, address or name of a credential, masked before a proof; and whether it is a number.
     static func value(_ record: CredentialRecord, isProven: Bool, _ instance: Instance) throws -> (String?, isNumber: Bool) {
         guard record.credential.state != .retired else { return (nil, false) }
         let content = try instance.credentials.open(record).content
-        if let phone = content.phone { return (isProven ? PhoneText.shown(phone.e164) : "… " + phone.lastTwo, true) }
+        if let dialled = content.dialled { return (isProven ? PhoneText.shown(dialled) : "… " + dialled.lastTwo, true) }
         if let email = content.email { return (isProven ? email.address : email.masked, false) }
         return (content.label, false)
     }
@@ -238,7 +244,9 @@ enum NotCountingWords {
         case .unconfirmed: return SecurityInfoPage.unconfirmed
         default: break
         }
-        if credential.traits.delete == .administrator { return SecurityInfoPage.fromDirectory }
+        if credential.traits.delete == .administrator, !standing.ownerMay(\.delete, credential.traits) {
+            return SecurityInfoPage.fromDirectory
+        }
         let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
         if isNotAllowed(credential, standing) {
             let policies = standing.policy.mfaRules + standing.policy.resetRules

@@ -176,7 +176,7 @@ struct SignInTurn {
     private mutating func begin(_ use: CredentialUse) throws -> Refusal? {
         let (challenge, refusal) = try challenger.begin(use, purpose: .signIn, continuing: state.core.challenge)
         // A challenge that could not send is kept only when it had sent before.
-        if refusal == nil || challenge.code != nil { state.core.challenge = challenge }
+        if refusal == nil || challenge.isUnderWay { state.core.challenge = challenge }
         return refusal
     }
 
@@ -256,7 +256,7 @@ struct SignInTurn {
             return nil
         }
         let content = try instance.credentials.open(record).content
-        if let phone = content.phone { return try enrol(.phone(typed: phone.e164, region: instance.config.organisation.country)) }
+        if let dialled = content.dialled { return try enrol(.phone(typed: dialled.typed, region: instance.config.organisation.country)) }
         if let email = content.email { return try enrol(.email(email.address)) }
         return nil
     }

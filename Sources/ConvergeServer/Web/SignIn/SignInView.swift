@@ -131,7 +131,9 @@ struct SignInView {
         around.notNowUntil = until(postpone)
         around.ways += phoneWays
         if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
-        if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
+        if state.sends < CodeState.sendsMax, state.isUnderWay, state.triesLeft > 0 { around.sendAgain = form("send") }
+        around.poll = "\(base)/progress"
+        around.contact = masked(state.use)
         let days = dossier.policy.rememberBrowserDays
         let isMFA = if case .challenge = turn.decision.page { true } else { false }
         if days > 0, isMFA, !dossier.person.isAdministrator { around.rememberDays = days }
@@ -153,7 +155,7 @@ struct SignInView {
                 ways: phoneWays)
         }
         return SendPage(
-            channel: use.capability == .emailCode ? .mail : .text, to: contact, form: form("use", hidden: ["use": use.formValue]),
+            channel: SendPage.Channel(use.capability), to: contact, form: form("use", hidden: ["use": use.formValue]),
             lead: lead, errors: summaryErrors, others: choices(uses.filter { $0 != use }), notNow: notNow(postpone),
             notNowUntil: until(postpone), who: who, ways: phoneWays)
     }
@@ -296,7 +298,7 @@ struct SignInView {
     private func register(
         _ item: PlanItem, _ plan: Plan, _ step: Int, _ count: Int, _ postpone: Postponement, status: Int
     ) throws -> Reply {
-        guard let enrolment = turn.state.core.enrolment, let prompt = turn.registrar.prompt(enrolment) else {
+        guard let enrolment = turn.state.core.enrolment, let prompt = try turn.registrar.prompt(enrolment) else {
             return .page(OtherWaysPage(choices: Choices([]), who: who), status: status)
         }
         var ways: [Way] = []
@@ -309,8 +311,8 @@ struct SignInView {
         case .finishLater: ways.append(Way(Message("postpone.later"), .post(form("postpone"))))
         }
         let view = EnrolmentView(
-            instance: instance, dossier: dossier, state: enrolment, prompt: prompt, base: base, refusal: refusal,
-            progress: progress(step, count, plan: plan), notice: saved, ways: ways)
+            instance: instance, dossier: dossier, state: enrolment, prompt: prompt, numberWays: try turn.registrar.ways, base: base,
+            refusal: refusal, progress: progress(step, count, plan: plan), notice: saved, ways: ways)
         return try .page(view.page, status: status)
     }
 
@@ -340,11 +342,13 @@ struct SignInView {
     /// Inside a review: the code that confirms a value of the directory.
     private var confirmation: (any Page)? {
         get throws {
-            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = turn.registrar.prompt(enrolment) else {
+            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment)
+            else {
                 return nil
             }
             return try EnrolmentView(
-                instance: instance, dossier: dossier, state: enrolment, prompt: prompt, base: base, refusal: refusal, progress: nil,
+                instance: instance, dossier: dossier, state: enrolment, prompt: prompt, numberWays: try turn.registrar.ways, base: base,
+                refusal: refusal, progress: nil,
                 notice: saved, ways: [Way(Message("part.cancel"), .post(form("confirm-cancel")))]
             ).page
         }

@@ -14,7 +14,7 @@ struct SummaryRows {
         return try dossier.credentials.filter { $0.credential.traits.counted && $0.credential.state != .suspended }.map { record in
             let credential = record.credential, content = try instance.credentials.open(record).content
             var row = MethodRow(icon: credential.traits.icon, title: title(credential))
-            row.value = content.phone.map(\.e164).map(PhoneText.shown) ?? content.email?.address ?? content.label
+            row.value = content.dialled.map(PhoneText.shown) ?? content.email?.address ?? content.label
             row.isNumber = content.phone != nil
             if credential.id == first?.credential { row.badges.append(.defaultMethod) }
             row.meta = meta(credential, record)
@@ -51,5 +51,10 @@ enum PhoneText {
     /// International format of an E.164 number, the number itself when it cannot be read.
     static func shown(_ e164: String) -> String {
         PhoneParser.international(e164) ?? e164
+    }
+
+    /// The same with an extension behind it.
+    static func shown(_ dialled: DialledNumber) -> String {
+        shown(dialled.number.e164) + (dialled.extension.map { " ext. " + $0 } ?? "")
     }
 }

@@ -38,8 +38,14 @@ struct Around: Sendable {
     var errors: [FieldError] = []
     /// Days for "don't ask again on this browser"; nil: not offered.
     var rememberDays: Int?
-    /// Sends a new code.
+    /// Sends a new code, or calls again.
     var sendAgain: Form?
+    /// Where a page that waits asks what is happening.
+    var poll: String?
+    /// Who is being asked, where that may be shown.
+    var contact: CodeSent?
+    /// Since when a page waits.
+    var since: Moment?
     /// "Sign in another way".
     var others = Choices([])
     var othersOpen = true
@@ -138,7 +144,15 @@ struct SendPage: Page {
 
     /// How the code travels.
     enum Channel: String, Sendable {
-        case text, mail
+        case text, mail, call
+
+        init(_ capability: Capability) {
+            switch MethodRegistry.traits(of: capability).manner.carrier {
+            case .mail: self = .mail
+            case .voice: self = .call
+            default: self = .text
+            }
+        }
     }
 
     var channel: Channel
@@ -157,7 +171,8 @@ struct SendPage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message("send.heading"), lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
+            heading: Message(channel == .call ? "send.heading-call" : "send.heading"),
+            lead: lead ?? Message("send.lead.\(channel.rawValue)", ["to": .message(to.words)]),
             crumb: crumb, who: who, progress: progress, errors: errors, ways: ways)
     }
 

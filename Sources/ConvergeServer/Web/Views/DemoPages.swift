@@ -1,15 +1,16 @@
 import ConvergeCore
 
-/// The demo's box of texts and mails, newest first.
+/// The demo's box of texts, mails and calls, newest first.
 struct OutboxPage: Page {
     static let template = "demo/outbox"
 
-    /// One text or mail as it would have been sent.
+    /// One text or mail as it would have been sent, or a call that rings here.
     struct Item: Sendable {
-        /// A text, or a mail with its subject.
+        /// A text, a mail with its subject, or a call with where its keys go.
         enum Kind: Sendable {
             case text
             case mail(subject: String)
+            case call(Form)
         }
 
         var kind: Kind
@@ -33,12 +34,17 @@ struct OutboxPage: Page {
         [
             "isEmpty": items.isEmpty,
             "messages": items.map { item in
-                var subject: String?
-                if case .mail(let line) = item.kind { subject = line }
+                var subject: String?, call: Form?
+                switch item.kind {
+                case .text: break
+                case .mail(let line): subject = line
+                case .call(let form): call = form
+                }
+                let heading = subject != nil ? "outbox.mail-to" : call != nil ? "outbox.call-to" : "outbox.text-to"
                 return [
-                    "icon": subject == nil ? "text" : "mail",
-                    "heading": say(Message(subject == nil ? "outbox.text-to" : "outbox.mail-to", ["to": .ltr(item.to)])),
-                    "subject": subject, "sent": say.dates.say(item.at, .dayAndTime, in: say.messages),
+                    "icon": subject != nil ? "mail" : call != nil ? "call" : "text",
+                    "heading": say(Message(heading, ["to": .ltr(item.to)])),
+                    "subject": subject, "call": call?.slots, "sent": say.dates.say(item.at, .dayAndTime, in: say.messages),
                     "iso": say.dates.iso(item.at), "body": item.body, "code": item.code,
                 ] as Slots
             },

@@ -100,6 +100,8 @@ struct ResetContactPage: Page {
     }
 
     var contact: Contact
+    /// The number is called, not texted.
+    var isCall = false
     var form: Form
     /// The masked hint after a passed gate.
     var hint: CodeSent?
@@ -109,7 +111,9 @@ struct ResetContactPage: Page {
 
     var frame: Frame {
         let kind = if case .phone = contact { "phone" } else { "email" }
-        let lead = hint.map { Message("reset.contact.lead-hint", ["to": .message($0.words)]) } ?? Message("reset.contact.lead.\(kind)")
+        let lead =
+            hint.map { Message("reset.contact.lead-hint", ["to": .message($0.words)]) }
+            ?? Message("reset.contact.lead.\(isCall ? "call" : kind)")
         return Frame(
             heading: Message("reset.contact.heading.\(kind)"), lead: lead, progress: .reset(2), errors: errors,
             ways: [Way(Message("reset.way.another"), another)])
@@ -118,7 +122,10 @@ struct ResetContactPage: Page {
     func body(_ say: Speaker) -> Slots {
         switch contact {
         case .phone(let phone):
-            return ["form": form.slots, "phone": phone.slots(say, errors: errors), "submit": say(Message("wizard.send-code"))]
+            return [
+                "form": form.slots, "phone": phone.slots(say, errors: errors),
+                "submit": say(Message(isCall ? "wizard.call-me" : "wizard.send-code")),
+            ]
         case .email(let address):
             let field = Field("email", .email, label: Message("wizard.email.field"), value: address, takesFocus: true)
             return [

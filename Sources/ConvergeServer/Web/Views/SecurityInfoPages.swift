@@ -111,6 +111,8 @@ struct AddMethodPage: Page {
     /// Why a method is not offered: allowed by no policy, or as many as one may have.
     static func off(_ kind: String, icon: String, because: Message) -> Choice { Choice(.method(kind), hint: because, icon: icon, .off) }
     static func limit(_ count: Int) -> Message { Message("add.limit", ["count": .number(count)]) }
+    /// "Add a mobile phone first."
+    static func needs(_ kind: String) -> Message { Message("add.needs.\(kind)") }
 }
 
 /// "What should we ask for first?"

@@ -175,9 +175,14 @@ struct WizardChoosePage: Page {
     }
 }
 
-/// Adds or changes a mobile phone.
+/// Adds or changes a telephone number.
 struct WizardPhonePage: Page {
     static let template = "part/fields"
+    /// Which telephone, by the method's raw value.
+    var kind = "mobilePhone"
+    /// How it may be proven: by a text, by a call, or as its owner likes.
+    var isText = true
+    var isCall = false
     var form: Form
     var phone: PhoneInput
     var errors: [FieldError] = []
@@ -190,14 +195,21 @@ struct WizardPhonePage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message(isChange ? "wizard.phone.heading-change" : "wizard.phone.heading"), lead: Message("wizard.phone.lead"),
-            crumb: crumb, progress: progress, notice: notice, errors: errors, ways: ways)
+            heading: Message("wizard.phone.\(isChange ? "change" : "add").\(kind)"), lead: lead, crumb: crumb, progress: progress,
+            notice: notice, errors: errors, ways: ways)
+    }
+
+    private var lead: Message {
+        Message(isText && isCall ? "wizard.phone.lead-either" : isCall ? "wizard.phone.lead-call" : "wizard.phone.lead")
     }
 
     func body(_ say: Speaker) -> Slots {
         [
-            "form": form.slots, "phone": phone.slots(say, errors: errors, hint: Message("wizard.phone.hint")),
-            "submit": say(Message("wizard.send-code")),
+            "form": form.slots,
+            "phone": phone.slots(
+                say, errors: errors, hint: Message(kind == "officePhone" ? "wizard.phone.hint-office" : "wizard.phone.hint")),
+            "submit": say(Message(isText ? "wizard.send-code" : "wizard.call-me")),
+            "second": isText && isCall ? ["name": "by", "value": "call", "words": say(Message("wizard.call-me-instead"))] as Slots : nil,
         ]
     }
 }
@@ -235,6 +247,8 @@ struct WizardConfirmPage: Page {
     var form: Form
     /// What the directory has.
     var contact: CodeSent
+    /// The number is called, not texted.
+    var isCall = false
     var progress: Progress?
     var errors: [FieldError] = []
     var notice: Notice?
@@ -243,7 +257,8 @@ struct WizardConfirmPage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message("wizard.confirm.heading.\(kind)"), lead: Message("wizard.confirm.lead"), progress: progress,
+            heading: Message("wizard.confirm.heading.\(kind)"), lead: Message(isCall ? "wizard.confirm.lead-call" : "wizard.confirm.lead"),
+            progress: progress,
             notice: notice, errors: errors, ways: ways)
     }
 
@@ -256,7 +271,8 @@ struct WizardConfirmPage: Page {
             icon: kind == "phone" ? "phone" : "mail", title: Message("wizard.confirm.row.\(kind)"), value: value, isNumber: kind == "phone",
             meta: [Message("wizard.confirm.from")])
         return [
-            "form": form.slots, "rows": [row.slots(say)], "submit": say(Message("wizard.send-code")),
+            "form": form.slots, "rows": [row.slots(say)],
+            "submit": say(Message(isCall ? "wizard.call-me" : "wizard.send-code")),
         ]
     }
 

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Wakes the outbox worker when something was written, so that a code leaves at once. Missing a signal costs at most the
-/// worker's own pause.
-final class OutboxSignal: Sendable {
+/// Wakes whoever waits for something to be written: the outbox worker, so that a code leaves at once; a page whose call was answered.
+/// Missing a signal costs at most the waiter's own pause.
+final class Signal: Sendable {
     private struct State {
         var generation: UInt64 = 0
         var waiters: [Waiter] = []

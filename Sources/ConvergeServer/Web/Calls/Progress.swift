@@ -1,0 +1,59 @@
+import ConvergeCore
+import HTTPTypes
+
+/// What a call is doing, for the page that waits for it: answered when something has changed, or after a moment.
+enum ProgressRoutes {
+    static let routes: [Route] = [
+        .open(.get, "/flows/:id/progress") { request, instance in
+            let seen = request.query["seen"], id = FlowID(request.parameters["id"] ?? "")
+            for round in 0..<rounds {
+                let signal = instance.approvalSignal.generation
+                let told = try await instance.database.read { db in try look(id, request, instance, db) }
+                // Not this browser's, or over: the page is asked for anew, and says so.
+                guard let told else { return .text(#"{"over":true}"#, type: "application/json") }
+                if told.over || told.seen != seen || round == rounds - 1 {
+                    return .text(try JSONText.encode(told), type: "application/json")
+                }
+                await instance.approvalSignal.wait(since: signal, atMost: pause)
+            }
+            return .text(#"{"over":true}"#, type: "application/json")
+        }
+    ]
+
+    /// A page asks again by itself; a server that is told to stop waits for nobody for long.
+    private static let rounds = 3
+    /// Longest wait for a signal: another node may have heard of it.
+    private static let pause = Duration.seconds(1)
+
+    private struct Told: Encodable, Sendable {
+        let seen: String
+        let words: String
+        let approved: Bool
+        /// Nothing more will happen: the page is to be shown anew.
+        let over: Bool
+    }
+
+    /// Nil: not this browser's, or over.
+    private static func look(
+        _ id: FlowID, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> Told? {
+        guard let flow = try instance.flows.find(id, db), flow.browserHash == request.browserHash, flow.closedAt == nil,
+            request.now < flow.expiresAt
+        else { return nil }
+        let now = instance.world.now(), approval = try instance.approvals.newest(in: id, db)
+        let say = instance.renderer.speaker(language: request.language, now: now)
+        if try isSilent(flow, instance) {
+            // Before the first proof of a reset only the right key tells anything: a number may be nobody's.
+            let isApproved = approval?.stage(at: now) == .approved
+            return Told(
+                seen: ApprovalProgress.queued.rawValue, words: say(CallPage.words(nil)), approved: isApproved, over: isApproved)
+        }
+        let stage = approval?.stage(at: now) ?? .waiting(.queued)
+        return Told(seen: stage.word, words: say(CallPage.words(stage)), approved: stage == .approved, over: stage.isOver)
+    }
+
+    private static func isSilent(_ flow: FlowRecord, _ instance: Instance) throws -> Bool {
+        guard flow.kind == .reset else { return false }
+        return try instance.flows.state(ResetState.self, of: flow)?.passed.isEmpty ?? true
+    }
+}
