@@ -180,6 +180,22 @@ public struct NewCredential: Equatable, Sendable {
     }
 }
 
+/// What a form brought, by the names of its fields; bounded before it is read.
+public struct Answer: Sendable {
+    private let fields: [String: String]
+
+    public init(_ fields: [String: String]) { self.fields = fields }
+
+    /// One code.
+    public init(code: String) { fields = ["code": code] }
+
+    /// A field, empty where there is none.
+    public subscript(_ name: String) -> String { fields[name] ?? "" }
+
+    /// The code, where one is asked for.
+    public var code: String { self["code"] }
+}
+
 /// What a person typed or pressed during a registration.
 public enum EnrolmentInput: Sendable {
     case phone(typed: String, region: String)
@@ -188,6 +204,8 @@ public enum EnrolmentInput: Sendable {
     case sendAgain
     /// Go back to typing the number or address.
     case changeContact
+    /// Whatever else a method's own prompt asks for.
+    case answer(Answer)
 }
 
 /// One step of a registration.
@@ -227,9 +245,11 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     }
 }
 
-/// A method: five functions over values. No HTTP, no SQL, no clock.
+/// A method: a few functions over values. No HTTP, no SQL, no clock.
 public protocol AuthenticationMethod: Sendable {
     static var traits: MethodTraits { get }
+    /// What of its capabilities this release can register and verify; by default all.
+    static var implements: Set<Capability> { get }
 
     /// Starts a registration.
     static func beginEnrolment(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep
@@ -241,6 +261,28 @@ public protocol AuthenticationMethod: Sendable {
     static func beginChallenge(
         _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
     ) -> (state: ChallengeState, message: CodeMessage?)
+    /// What the page of a challenge asks for, without changing it; by default one code.
+    static func challengePrompt(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> Prompt
+    /// Why an answer is none at all: it costs no try. By default an empty code.
+    static func incomplete(_ state: ChallengeState, _ answer: Answer) -> Refusal?
     /// Compares an answer. Tries are counted by the caller, before.
-    static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext) -> Verification
+    static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext) -> Verification
+}
+
+extension AuthenticationMethod {
+    public static var implements: Set<Capability> { Set(traits.capabilities.map(\.capability)) }
+
+    public static func beginChallenge(
+        _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
+    ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
+
+    public static func challengePrompt(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> Prompt {
+        .code(
+            length: ResetMachine.codeDigits(state.use.capability), sentTo: nil, until: state.code?.until,
+            canSendAgain: state.code?.canSendAgain == true && state.triesLeft > 0)
+    }
+
+    public static func incomplete(_ state: ChallengeState, _ answer: Answer) -> Refusal? {
+        answer.code.trimmingSpaces().isEmpty ? Refusal(.codeEmpty) : nil
+    }
 }

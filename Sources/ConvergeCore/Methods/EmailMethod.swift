@@ -4,7 +4,7 @@ public enum EmailMethod: AuthenticationMethod {
         .email, icon: "mail",
         capabilities: [
             CapabilityTraits(
-                .emailCode, signIn: .never, reset: .counts, change: .counts,
+                .emailCode, .sentCode(.mail), signIn: .never, reset: .counts, change: .counts,
                 conditions: [.change: [.nothingCountsForSignIn]], offeredUnconfirmed: true)
         ],
         group: .email, strength: 7, change: .owner, inWizard: true)
@@ -23,7 +23,7 @@ public enum EmailMethod: AuthenticationMethod {
         switch input {
         case .email(let typed):
             return take(state, typed, context)
-        case .phone:
+        case .phone, .answer:
             return EnrolmentStep(state, prompt(state, context))
         case .changeContact:
             var state = state
@@ -54,10 +54,10 @@ public enum EmailMethod: AuthenticationMethod {
         return (state, CodeMessage(channel: .email(email), code: made.code, notAfter: made.notAfter, purpose: state.purpose))
     }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+    public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
-        state.code?.verify(answer, binding: credential.credential.id.text, context) ?? .wrong
+        state.code?.verify(answer.code, binding: credential.credential.id.text, context) ?? .wrong
     }
 
     private static func take(_ state: EnrolmentState, _ typed: String, _ context: MethodContext) -> EnrolmentStep {

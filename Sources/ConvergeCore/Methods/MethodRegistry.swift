@@ -15,7 +15,7 @@ public enum MethodRegistry {
     ]
 
     /// Capabilities that this release can verify.
-    public static let implementedCapabilities: Set<Capability> = [.appCode, .text, .emailCode, .recoveryCode, .temporaryAccessPass]
+    public static let implementedCapabilities: Set<Capability> = implemented.reduce(into: []) { $0.formUnion($1.implements) }
 
     /// The traits of each kind, by its place.
     private static let byKind: [MethodTraits] = MethodKind.allCases.map { kind in all.first { $0.kind == kind }! }
@@ -42,7 +42,7 @@ enum ConvergeAppTraits {
     static let traits = MethodTraits(
         .convergeApp, icon: "app",
         capabilities: [
-            CapabilityTraits(.appNotification, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
+            CapabilityTraits(.appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
             TOTPApp.code,
         ],
         group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
@@ -54,7 +54,7 @@ enum PasskeyTraits {
         .passkey, icon: "passkey",
         capabilities: [
             CapabilityTraits(
-                .passkey, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
+                .passkey, .ceremony, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
         ],
         group: .passkey, strength: 0, limit: 10, inWizard: true)
 }
@@ -63,7 +63,7 @@ enum PasskeyTraits {
 enum HardwareTokenTraits {
     static let traits = MethodTraits(
         .hardwareToken, icon: "token",
-        capabilities: [CapabilityTraits(.hardwareCode, signIn: .counts, reset: .counts, change: .counts)],
+        capabilities: [CapabilityTraits(.hardwareCode, .typedCode, signIn: .counts, reset: .counts, change: .counts)],
         group: .token, strength: 3, limitGroup: "apps", limit: 5)
 }
 
@@ -73,7 +73,7 @@ enum AlternatePhoneTraits {
         .alternatePhone, icon: "call",
         capabilities: [
             CapabilityTraits(
-                .alternateCall, signIn: .counts, reset: .counts, change: .counts,
+                .alternateCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts,
                 conditions: [.reset: [.resetSetting(.alternatePhone)]])
         ],
         group: .phone, strength: 5, change: .owner)
@@ -84,7 +84,7 @@ enum OfficePhoneTraits {
     static let traits = MethodTraits(
         .officePhone, icon: "office",
         capabilities: [
-            CapabilityTraits(.officeCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true)
+            CapabilityTraits(.officeCall, .answeredCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true)
         ],
         group: .office, strength: 6, add: .administrator, change: .administrator, delete: .administrator, inWizard: true,
         needsDirectoryValue: true)
@@ -96,7 +96,7 @@ enum SecurityQuestionsTraits {
         .securityQuestions, icon: "questions",
         capabilities: [
             CapabilityTraits(
-                .securityQuestions, signIn: .never, reset: .counts, change: .never,
+                .securityQuestions, .answers, signIn: .never, reset: .counts, change: .never,
                 conditions: [.reset: [.twoGates, .secondGateOnly, .notAdministrator]])
         ],
         group: .questions, strength: 8, inWizard: true)
@@ -106,6 +106,6 @@ enum SecurityQuestionsTraits {
 enum AppPasswordTraits {
     static let traits = MethodTraits(
         .appPassword, icon: "apppw",
-        capabilities: [CapabilityTraits(.appPassword, signIn: .never, reset: .never, change: .never)],
+        capabilities: [CapabilityTraits(.appPassword, .elsewhere, signIn: .never, reset: .never, change: .never)],
         group: nil, strength: 20, limit: 40, counted: false)
 }

@@ -24,6 +24,55 @@ public enum ServiceCondition: Hashable, Sendable {
     case mfaEnforced
 }
 
+/// What a proof needs to reach a person.
+public enum Carrier: String, CaseIterable, Sendable, Hashable {
+    case text, mail, voice, push
+}
+
+/// How a capability is answered: what a page asks for, and what has to happen before it can.
+public enum Manner: Hashable, Sendable {
+    /// A code that was sent is typed.
+    case sentCode(Carrier)
+    /// A code that the person already has is typed.
+    case typedCode
+    /// A call is answered and a key pressed.
+    case answeredCall
+    /// Another device approves.
+    case approval
+    /// The browser talks to an authenticator.
+    case ceremony
+    /// Several questions are answered at once.
+    case answers
+    /// Never on a page.
+    case elsewhere
+
+    /// What has to work for it.
+    public var carrier: Carrier? {
+        switch self {
+        case .sentCode(let carrier): carrier
+        case .answeredCall: .voice
+        case .approval: .push
+        case .typedCode, .ceremony, .answers, .elsewhere: nil
+        }
+    }
+
+    /// Goes to a number or address, which is typed in full before the first gate of a reset.
+    public var goesToContact: Bool {
+        switch self {
+        case .sentCode, .answeredCall: true
+        default: false
+        }
+    }
+
+    /// What is typed is one code.
+    public var isCode: Bool {
+        switch self {
+        case .sentCode, .typedCode: true
+        default: false
+        }
+    }
+}
+
 /// Switches of the reset policy that open a capability that is closed by default.
 public enum ResetOption: String, CaseIterable, Codable, Sendable, Hashable {
     case alternatePhone, passkey, recoveryCode
@@ -32,6 +81,8 @@ public enum ResetOption: String, CaseIterable, Codable, Sendable, Hashable {
 /// One line of the table "what works for what".
 public struct CapabilityTraits: Hashable, Sendable {
     public let capability: Capability
+    /// How it is answered.
+    public let manner: Manner
     public let signIn: Usefulness
     public let reset: Usefulness
     public let change: Usefulness
@@ -41,10 +92,11 @@ public struct CapabilityTraits: Hashable, Sendable {
     public let offeredUnconfirmed: Bool
 
     public init(
-        _ capability: Capability, signIn: Usefulness, reset: Usefulness, change: Usefulness,
+        _ capability: Capability, _ manner: Manner, signIn: Usefulness, reset: Usefulness, change: Usefulness,
         conditions: [Purpose: Set<ServiceCondition>] = [:], offeredUnconfirmed: Bool = false
     ) {
         self.capability = capability
+        self.manner = manner
         self.signIn = signIn
         self.reset = reset
         self.change = change

@@ -3,10 +3,12 @@ public enum MobilePhone: AuthenticationMethod {
     public static let traits = MethodTraits(
         .mobilePhone, icon: "phone",
         capabilities: [
-            CapabilityTraits(.text, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
-            CapabilityTraits(.call, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
+            CapabilityTraits(.text, .sentCode(.text), signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
+            CapabilityTraits(.call, .answeredCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
         ],
         group: .phone, strength: 4, change: .owner, inWizard: true)
+
+    public static let implements: Set<Capability> = [.text]
 
     /// Digits of a texted code.
     static let digits = 6
@@ -22,7 +24,7 @@ public enum MobilePhone: AuthenticationMethod {
         switch input {
         case .phone(let typed, let region):
             return take(state, typed, region, context)
-        case .email:
+        case .email, .answer:
             return EnrolmentStep(state, prompt(state, context))
         case .changeContact:
             var state = state
@@ -53,10 +55,10 @@ public enum MobilePhone: AuthenticationMethod {
         return (state, CodeMessage(channel: .text(phone), code: made.code, notAfter: made.notAfter, purpose: state.purpose))
     }
 
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+    public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
-        state.code?.verify(answer, binding: credential.credential.id.text, context) ?? .wrong
+        state.code?.verify(answer.code, binding: credential.credential.id.text, context) ?? .wrong
     }
 
     private static func take(_ state: EnrolmentState, _ typed: String, _ region: String, _ context: MethodContext) -> EnrolmentStep {

@@ -4,7 +4,7 @@ public enum RecoveryCodes: AuthenticationMethod {
         .recoveryCodes, icon: "codes",
         capabilities: [
             CapabilityTraits(
-                .recoveryCode, signIn: .offeredOnly, reset: .offeredOnly, change: .counts,
+                .recoveryCode, .typedCode, signIn: .offeredOnly, reset: .offeredOnly, change: .counts,
                 conditions: [.reset: [.resetSetting(.recoveryCode), .twoGates]])
         ],
         group: .recovery, strength: 19)
@@ -34,13 +34,9 @@ public enum RecoveryCodes: AuthenticationMethod {
         .code(length: ReadableCodeShape.recoveryCode.lengths.upperBound, sentTo: nil, until: nil, canSendAgain: false)
     }
 
-    public static func beginChallenge(
-        _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
-    ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
-
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+    public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
-        .right(.recoveryCode(credential.credential.id, hash: hash(answer, context)))
+        .right(.recoveryCode(credential.credential.id, hash: hash(answer.code, context)))
     }
 }

@@ -1,6 +1,6 @@
 /// Any authenticator app that makes time-based codes: OATH TOTP (RFC 6238), SHA-1, 6 digits, 30 seconds.
 public enum TOTPApp: AuthenticationMethod {
-    static let code = CapabilityTraits(.appCode, signIn: .counts, reset: .counts, change: .counts)
+    static let code = CapabilityTraits(.appCode, .typedCode, signIn: .counts, reset: .counts, change: .counts)
 
     public static let traits = MethodTraits(
         .totpApp, icon: "app", capabilities: [code], group: .app, strength: 2, limitGroup: "apps", limit: 5, inWizard: true)
@@ -38,15 +38,11 @@ public enum TOTPApp: AuthenticationMethod {
         return .scan(uri: uri.text, key: uri.keyInGroups)
     }
 
-    public static func beginChallenge(
-        _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
-    ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
-
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+    public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
         guard let totp = credential.content.secret.flatMap({ TOTP(secret: $0) }) else { return .wrong }
-        return switch totp.matchingStep(Secret(answer), at: context.now, after: credential.spentStep) {
+        return switch totp.matchingStep(Secret(answer.code), at: context.now, after: credential.spentStep) {
         case .step(let step): .right(.step(credential.credential.id, step))
         case .alreadySpent: .alreadySpent
         case .wrong: .wrong

@@ -2,7 +2,7 @@
 public enum TemporaryAccessPass: AuthenticationMethod {
     public static let traits = MethodTraits(
         .temporaryAccessPass, icon: "pass",
-        capabilities: [CapabilityTraits(.temporaryAccessPass, signIn: .offeredOnly, reset: .never, change: .counts)],
+        capabilities: [CapabilityTraits(.temporaryAccessPass, .typedCode, signIn: .offeredOnly, reset: .never, change: .counts)],
         group: nil, strength: 18, add: .administrator, counted: false)
 
     /// The keyed hash of a pass, however it was typed.
@@ -22,13 +22,9 @@ public enum TemporaryAccessPass: AuthenticationMethod {
         .code(length: 8, sentTo: nil, until: nil, canSendAgain: false)
     }
 
-    public static func beginChallenge(
-        _ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext
-    ) -> (state: ChallengeState, message: CodeMessage?) { (state, nil) }
-
-    public static func verify(_ state: ChallengeState, _ answer: String, _ credential: OpenCredential, _ context: MethodContext)
+    public static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext)
         -> Verification
     {
-        .right(.pass(credential.credential.id, hash: hash(answer, context)))
+        .right(.pass(credential.credential.id, hash: hash(answer.code, context)))
     }
 }

@@ -100,10 +100,8 @@ public enum ResetMachine {
         return Gates.next(standing: standing, passed: [], reach: .open, now: facts.now).filter { $0.capability == kind }
     }
 
-    /// Whether a capability sends a code to a contact that has to be typed first.
-    public static func isSent(_ kind: Capability) -> Bool {
-        [.text, .call, .emailCode, .alternateCall, .officeCall].contains(kind)
-    }
+    /// Whether a capability reaches a contact that has to be typed first.
+    public static func isSent(_ kind: Capability) -> Bool { MethodRegistry.traits(of: kind).manner.goesToContact }
 
     /// How long a sent code works, whoever it is sent to.
     public static func codeLife(_ kind: Capability) -> Span { kind == .emailCode ? EmailMethod.life : MobilePhone.life }

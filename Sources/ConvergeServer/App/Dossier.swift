@@ -65,11 +65,11 @@ extension Instance {
             for capability in credential.capabilities {
                 let use = credential.use(capability)
                 if let codes { gaps[use] = .init(.budget, until: codes) }
-                switch capability {
-                case .text where isDown(.text, credential), .emailCode where isDown(.mail, credential): gaps[use] = .init(.gateway)
-                case .text, .emailCode:
-                    if let until = closed[Budgets.send(person)] { gaps[use] = .init(.budget, until: until) }
-                default: break
+                guard let kind = OutboxMessage.Kind(capability) else { continue }
+                if isDown(kind, credential) {
+                    gaps[use] = .init(.gateway)
+                } else if let until = closed[Budgets.send(person)] {
+                    gaps[use] = .init(.budget, until: until)
                 }
             }
         }

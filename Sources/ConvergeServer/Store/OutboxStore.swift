@@ -7,10 +7,10 @@ public struct OutboxMessage: Codable, Sendable, Hashable {
 
         /// How the code of a capability travels; nil for what is not sent as a message.
         public init?(_ capability: Capability) {
-            switch capability {
+            switch MethodRegistry.traits(of: capability).manner.carrier {
             case .text: self = .text
-            case .emailCode: self = .mail
-            default: return nil
+            case .mail: self = .mail
+            case .voice, .push, nil: return nil
             }
         }
     }

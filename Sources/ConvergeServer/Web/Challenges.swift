@@ -46,8 +46,8 @@ struct Challenger {
     /// Compares an answer: counts the try first, spends what has to be spent.
     ///
     /// An app's code may come from any of the person's apps that are offered.
-    func answer(_ typed: String, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
-        guard !typed.trimmingSpaces().isEmpty else { return .refused(Refusal(.codeEmpty)) }
+    func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
+        if let refusal = method(of: state.use)?.incomplete(state, answer) { return .refused(refusal) }
         guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false
@@ -56,7 +56,7 @@ struct Challenger {
         }
         state.triesLeft -= 1
         for use in [state.use] + siblings {
-            switch try compare(typed, state, use) {
+            switch try compare(answer, state, use) {
             case .right(let claim):
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
                     if case .step = claim { spent = true }
@@ -91,10 +91,20 @@ struct Challenger {
         }
     }
 
-    private func compare(_ typed: String, _ state: ChallengeState, _ use: CredentialUse) throws -> Verification {
+    private func method(of use: CredentialUse) -> (any AuthenticationMethod.Type)? {
+        (dossier.credential(use.credential)?.credential.method).flatMap(MethodRegistry.method)
+    }
+
+    /// What the page of a challenge asks for; nil where its credential is gone.
+    func prompt(_ state: ChallengeState) throws -> Prompt? {
+        guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return nil }
+        return method.challengePrompt(state, try instance.credentials.open(record), context)
+    }
+
+    private func compare(_ answer: Answer, _ state: ChallengeState, _ use: CredentialUse) throws -> Verification {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return .wrong
         }
-        return method.verify(state, typed, try instance.credentials.open(record), context)
+        return method.verify(state, answer, try instance.credentials.open(record), context)
     }
 }

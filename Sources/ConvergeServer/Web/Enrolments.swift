@@ -149,7 +149,8 @@ struct Registrar {
 }
 
 extension EnrolmentInput {
-    /// What an action of a registration page means: `phone`, `email`, `code`, `again`, `change`.
+    /// What an action of a registration page means: `phone`, `email`, `code`, `again`, `change`, and `enrol` for all that is a
+    /// method's own.
     static func from(_ action: String, _ form: Fields) -> EnrolmentInput? {
         switch action {
         case "phone": .phone(typed: form["number"], region: form["country"])
@@ -157,6 +158,7 @@ extension EnrolmentInput {
         case "code": .code(form["code"])
         case "again": .sendAgain
         case "change": .changeContact
+        case "enrol": .answer(form.answer)
         default: nil
         }
     }

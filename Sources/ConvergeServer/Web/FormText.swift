@@ -1,3 +1,5 @@
+import ConvergeCore
+
 /// A form as sent: names and values, bounded before it is read.
 struct Fields: Sendable {
     private let fields: [String: String]
@@ -11,6 +13,9 @@ struct Fields: Sendable {
 
     /// Whether a box was ticked.
     func isTicked(_ name: String) -> Bool { fields[name] != nil }
+
+    /// All of them, as methods read them.
+    var answer: Answer { Answer(fields) }
 
     /// Longest value of one field that a person types, in bytes.
     static let longest = 4096

@@ -143,9 +143,9 @@ extension ResetTurn {
 
     mutating func takeAnswer() throws -> Refusal? {
         guard case .code(let kind) = page else { return nil }
-        let typed = request.form["code"], gate = state.passed.count + 1
-        guard !typed.trimmingSpaces().isEmpty else { return Refusal(.codeEmpty) }
-        switch try compare(typed, kind) {
+        let answer = request.form.answer, gate = state.passed.count + 1
+        if MethodRegistry.traits(of: kind).manner.isCode, answer.code.trimmingSpaces().isEmpty { return Refusal(.codeEmpty) }
+        switch try compare(answer, kind) {
         case .proved(let use):
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
@@ -159,7 +159,7 @@ extension ResetTurn {
         }
     }
 
-    private mutating func compare(_ typed: String, _ kind: Capability) throws -> Challenger.Outcome {
+    private mutating func compare(_ answer: Answer, _ kind: Capability) throws -> Challenger.Outcome {
         let offered = self.offered(kind)
         let unsent = offered.first.flatMap { use in
             ResetMachine.isSent(kind) ? nil : ChallengeState(use: use, purpose: .reset, startedAt: request.now)
@@ -168,7 +168,7 @@ extension ResetTurn {
             return .refused(try decoyRefusal(kind))
         }
         challenge.triesLeft = state.triesLeft
-        let outcome = try challenger.answer(typed, state: &challenge, offered: offered)
+        let outcome = try challenger.answer(answer, state: &challenge, offered: offered)
         state.triesLeft = challenge.triesLeft
         if state.challenge != nil { state.challenge = challenge }
         return outcome

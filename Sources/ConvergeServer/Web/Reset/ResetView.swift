@@ -20,7 +20,7 @@ struct ResetView {
         case .chooseKind(let kinds):
             return kinds.isEmpty || isStuck ? .page(stuck) : .page(chooseKind(kinds), status: status)
         case .contact(let kind): return .page(contact(kind), status: status)
-        case .code(let kind): return .page(code(kind), status: status)
+        case .code(let kind): return .page(try code(kind), status: status)
         case .chooseUse(let uses): return isStuck ? .page(stuck) : .page(chooseUse(uses), status: status)
         case .unreachable(let uses): return .page(unreachable(uses))
         case .notEnough: return .page(notEnough)
@@ -83,19 +83,19 @@ struct ResetView {
         CountryOption(region: $0.code, name: $0.name, calling: String($0.callingCode))
     }
 
-    private func code(_ kind: Capability) -> CodePage {
-        var page = CodePage(ask: CodePage.Ask(kind), form: form("answer"))
-        page.digits = ResetMachine.codeDigits(kind)
-        page.progress = .reset(2)
-        page.errors = errors("code")
+    private func code(_ kind: Capability) throws -> any Page {
+        var around = Around(form: form("answer"))
+        around.progress = .reset(2)
         if ResetMachine.isSent(kind) {
-            page.lead = sentLead
-            if state.canSendAgain { page.sendAgain = form("again") }
-            if state.sends > 1, refusal == nil { page.notice = state.passed.isEmpty ? nil : .sentAgain }
-            if state.passed.isEmpty { page.ways.append(kind == .emailCode ? .changeAddress(change) : .changeNumber(change)) }
+            around.lead = sentLead
+            if state.canSendAgain { around.sendAgain = form("again") }
+            if state.sends > 1, refusal == nil { around.notice = state.passed.isEmpty ? nil : .sentAgain }
+            if state.passed.isEmpty { around.ways.append(kind == .emailCode ? .changeAddress(change) : .changeNumber(change)) }
         }
-        page.ways.append(Way(Message("reset.way.another"), .post(form("back"))))
-        return page
+        around.ways.append(Way(Message("reset.way.another"), .post(form("back"))))
+        // Before the first proof the page is that of anybody.
+        let challenge = state.passed.isEmpty ? nil : state.challenge
+        return ChallengeView.page(kind, try challenge.flatMap { try turn.challenger.prompt($0) }, refusal, around: around)
     }
 
     private var change: Target { .post(form("change")) }

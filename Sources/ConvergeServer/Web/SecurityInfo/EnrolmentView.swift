@@ -64,8 +64,7 @@ struct EnrolmentView {
 
     private func code(_ length: Int, _ sentTo: String?, _ canSendAgain: Bool) -> CodePage {
         let isText = state.phone != nil
-        var page = CodePage(ask: isText ? .text : .mail, form: form("code"))
-        page.digits = length
+        var page = CodePage(ask: isText ? .text : .mail, around: Around(form: form("code")), digits: length)
         if let sent = state.code?.sent.last, let sentTo {
             page.lead = CodePage.sent(isText ? .number(PhoneText.shown(sentTo)) : .address(sentTo), at: sent.sentAt, until: sent.expiresAt)
         }

@@ -23,7 +23,7 @@ enum ProofConversation: Conversation {
             }
             return try await instance.database.read { db in
                 guard let turn = try ProofTurn(flow, signedIn, instance, db) else { return gone }
-                return .page(ProofView(turn: turn, returnTo: flow.returnTo).page)
+                return .page(try ProofView(turn: turn, returnTo: flow.returnTo).page)
             }
         }
     }
@@ -49,7 +49,7 @@ enum ProofConversation: Conversation {
                     return reply
                 }
                 if let refusal = outcome.refusal {
-                    return .page(ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422)
+                    return .page(try ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422)
                 }
                 return .redirect("/flows/\(flow.id)")
             }
@@ -106,7 +106,7 @@ struct ProofTurn {
     }
 
     /// Somebody signed in sits at a browser that is known.
-    private var challenger: Challenger { Challenger(instance: instance, dossier: dossier, knownBrowser: true, ledger: ledger) }
+    var challenger: Challenger { Challenger(instance: instance, dossier: dossier, knownBrowser: true, ledger: ledger) }
 
     /// The reference that a person reads to the helpdesk; the audit log has the same.
     var caseCode: String { CaseCode.of(flowID, instance) }
@@ -161,7 +161,7 @@ struct ProofTurn {
     private mutating func answer() throws -> (proven: CredentialUse?, refusal: Refusal?) {
         let offered = self.offered
         guard var challenge = state.challenge, offered.contains(challenge.use) else { return (nil, nil) }
-        let outcome = try challenger.answer(request.form["code"], state: &challenge, offered: offered)
+        let outcome = try challenger.answer(request.form.answer, state: &challenge, offered: offered)
         state.challenge = challenge
         switch outcome {
         case .refused(let refusal):

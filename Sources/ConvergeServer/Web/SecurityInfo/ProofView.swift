@@ -16,31 +16,31 @@ struct ProofView {
     private func form(_ action: String, hidden: [String: String] = [:]) -> Form { Form("\(base)/\(action)", hidden: hidden) }
 
     var page: any Page {
-        let offered = turn.offered
-        guard let first = turn.first else { return noWay }
-        if turn.request.query["view"] == "stuck" { return stuck }
-        if let state = turn.state.challenge, offered.contains(state.use) { return code(state, offered) }
-        return send(first, offered)
+        get throws {
+            let offered = turn.offered
+            guard let first = turn.first else { return noWay }
+            if turn.request.query["view"] == "stuck" { return stuck }
+            if let state = turn.state.challenge, offered.contains(state.use) { return try code(state, offered) }
+            return send(first, offered)
+        }
     }
 
-    private func code(_ state: ChallengeState, _ offered: [CredentialUse]) -> CodePage {
+    private func code(_ state: ChallengeState, _ offered: [CredentialUse]) throws -> any Page {
         let rest = offered.filter { $0 != state.use && ($0.capability != state.use.capability || ResetMachine.isSent($0.capability)) }
-        var page = CodePage(ask: CodePage.Ask(state.use.capability), form: form("answer"))
-        page.digits = state.use.capability == .emailCode ? 8 : 6
-        page.lead = CodePage.beforeChange
+        var around = Around(form: form("answer"))
+        around.lead = CodePage.beforeChange
         if let sent = state.code?.sent.last, let contact = choices.masked(state.use) {
-            page.lead = CodePage.sent(contact, at: sent.sentAt, until: sent.expiresAt)
-            page.notice = Notice(kind: .info, message: CodePage.beforeChange)
+            around.lead = CodePage.sent(contact, at: sent.sentAt, until: sent.expiresAt)
+            around.notice = Notice(kind: .info, message: CodePage.beforeChange)
         }
-        page.errors = refusal.map { [FieldError("code", $0)] } ?? []
-        page.others = choices.list(rest)
-        page.othersOpen = refusal?.code == .codeTooMany
-        page.who = who
-        page.crumb = crumb
-        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/prove", returnTo)))) }
-        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
-        if turn.state.sentAgain { page.notice = .saved(Message("saved.sent-again")) }
-        return page
+        around.others = choices.list(rest)
+        around.othersOpen = refusal?.code == .codeTooMany
+        around.who = who
+        around.crumb = crumb
+        if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/prove", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
+        if turn.state.sentAgain { around.notice = .saved(Message("saved.sent-again")) }
+        return ChallengeView.page(state.use.capability, try turn.challenger.prompt(state), refusal, around: around)
     }
 
     private func send(_ first: CredentialUse, _ offered: [CredentialUse]) -> any Page {

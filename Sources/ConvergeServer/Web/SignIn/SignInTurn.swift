@@ -157,7 +157,7 @@ struct SignInTurn {
         let offered = self.offered
         guard var challenge = state.core.challenge, offered.contains(challenge.use) else { return nil }
         state.core.remember = request.form.isTicked("remember")
-        let outcome = try challenger.answer(request.form["code"], state: &challenge, offered: offered)
+        let outcome = try challenger.answer(request.form.answer, state: &challenge, offered: offered)
         state.core.challenge = challenge
         switch outcome {
         case .refused(let refusal):

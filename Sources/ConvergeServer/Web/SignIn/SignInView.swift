@@ -88,23 +88,21 @@ struct SignInView {
 
     private func code(
         _ state: ChallengeState, _ uses: [CredentialUse], _ postpone: Postponement, lead: Message?
-    ) throws -> CodePage {
+    ) throws -> any Page {
         let rest = uses.filter { $0 != state.use && ($0.capability != state.use.capability || ResetMachine.isSent($0.capability)) }
-        var page = CodePage(ask: CodePage.Ask(state.use.capability), form: form("answer"))
-        page.digits = state.use.capability == .emailCode ? 8 : 6
-        page.lead = lead ?? sentLead(state)
-        page.errors = refusal.map { [FieldError("code", $0)] } ?? []
-        page.others = choices(rest)
-        page.who = who
-        page.notNow = notNow(postpone)
-        page.notNowUntil = until(postpone)
-        if state.triesLeft == 0 { page.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
-        if state.code?.canSendAgain == true, state.triesLeft > 0 { page.sendAgain = form("send") }
+        var around = Around(form: form("answer"))
+        around.lead = lead ?? sentLead(state)
+        around.others = choices(rest)
+        around.who = who
+        around.notNow = notNow(postpone)
+        around.notNowUntil = until(postpone)
+        if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
+        if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
         let days = dossier.policy.rememberBrowserDays
         let isMFA = if case .challenge = turn.decision.page { true } else { false }
-        if days > 0, isMFA, !dossier.person.isAdministrator { page.rememberDays = days }
-        if turn.state.saved == .sentAgain { page.notice = .saved(Message("saved.sent-again")) }
-        return page
+        if days > 0, isMFA, !dossier.person.isAdministrator { around.rememberDays = days }
+        if turn.state.saved == .sentAgain { around.notice = .saved(Message("saved.sent-again")) }
+        return ChallengeView.page(state.use.capability, try turn.challenger.prompt(state), refusal, around: around)
     }
 
     private func sentLead(_ state: ChallengeState) -> Message? {
@@ -116,8 +114,6 @@ struct SignInView {
         _ use: CredentialUse, _ uses: [CredentialUse], _ postpone: Postponement, lead: Message?
     ) throws -> any Page {
         guard ResetMachine.isSent(use.capability), let contact = masked(use) else {
-            var page = CodePage(ask: CodePage.Ask(use.capability), form: form("use", hidden: ["use": use.formValue]))
-            page.others = choices(uses)
             return OtherWaysPage(
                 choices: choices(uses), who: who, lead: lead, errors: summaryErrors, notNow: notNow(postpone), notNowUntil: until(postpone))
         }

@@ -30,24 +30,14 @@ enum CodeSent: Sendable {
     }
 }
 
-/// "Enter the code": one page for every code, in sign-in, wizard, reset and before changes.
-struct CodePage: Page {
-    static let template = "challenge/code"
-
-    /// Which code; decides heading, hint and keyboard. Every text can be replaced.
-    enum Ask: String, Sendable {
-        case app, text, mail, recovery, pass
-    }
-
-    var ask: Ask
+/// What stands around the question of a challenge or a registration, whatever is asked.
+struct Around: Sendable {
+    /// Where the answer goes.
     var form: Form
-    var digits: Int? = 6
-    var heading: Message?
     var lead: Message?
     var errors: [FieldError] = []
     /// Days for "don't ask again on this browser"; nil: not offered.
     var rememberDays: Int?
-    var submit: Message?
     /// Sends a new code.
     var sendAgain: Form?
     /// "Sign in another way".
@@ -64,26 +54,60 @@ struct CodePage: Page {
     var crumb: Way?
     var ways: [Way] = []
 
-    var frame: Frame {
+    func frame(heading: Message) -> Frame {
         var all: [Way] = []
         if let sendAgain { all.append(Way(Message("code.send-again"), .post(sendAgain))) }
         return Frame(
-            heading: heading ?? Message("code.heading.\(ask.rawValue)"), lead: lead, crumb: crumb, who: who, progress: progress,
-            notice: notice, errors: errors, ways: all + ways)
+            heading: heading, lead: lead, crumb: crumb, who: who, progress: progress, notice: notice, errors: errors, ways: all + ways)
     }
+
+    /// The slots that the templates of challenges share.
+    func slots(_ say: Speaker) -> Slots {
+        [
+            "form": form.slots, "remember": rememberDays.map { say(Message("code.remember", ["count": .number($0)])) },
+            "choices": others.slots(say), "open": othersOpen, "othersLabel": say(othersLabel ?? Message("others.sign-in")),
+            "notNow": notNow.map { $0.slots.merging(["words": say(Postpone.words(until: notNowUntil))]) },
+        ]
+    }
+}
+
+/// "Enter the code": one page for every code, in sign-in, wizard, reset and before changes.
+@dynamicMemberLookup
+struct CodePage: Page {
+    static let template = "challenge/code"
+
+    /// Which code; decides heading, hint and keyboard. Every text can be replaced.
+    enum Ask: String, Sendable {
+        case app, text, mail, recovery, pass
+    }
+
+    var ask: Ask
+    var digits: Int?
+    var heading: Message?
+    var submit: Message?
+    var around: Around
+
+    init(ask: Ask, around: Around, digits: Int? = 6) {
+        self.ask = ask
+        self.around = around
+        self.digits = digits
+    }
+
+    subscript<T>(dynamicMember path: WritableKeyPath<Around, T>) -> T {
+        get { around[keyPath: path] }
+        set { around[keyPath: path] = newValue }
+    }
+
+    var frame: Frame { around.frame(heading: heading ?? Message("code.heading.\(ask.rawValue)")) }
 
     func body(_ say: Speaker) -> Slots {
         let isLetters = ask == .recovery || ask == .pass
-        let hint: Message? = lead == nil || isLetters ? Message("code.hint.\(ask.rawValue)") : nil
+        let hint: Message? = around.lead == nil || isLetters ? Message("code.hint.\(ask.rawValue)") : nil
         let label = isLetters ? Message("code.label.\(ask.rawValue)") : Message("code.label.digits", ["count": .number(digits ?? 6)])
         let field = Field("code", .code(digits: isLetters ? nil : digits), label: label, hint: hint, takesFocus: true)
-        return [
-            "form": form.slots, "field": field.slots(say, errors: errors),
-            "remember": rememberDays.map { say(Message("code.remember", ["count": .number($0)])) },
-            "submit": say(submit ?? Message("code.submit.sign-in")), "choices": others.slots(say), "open": othersOpen,
-            "othersLabel": say(othersLabel ?? Message("others.sign-in")),
-            "notNow": notNow.map { $0.slots.merging(["words": say(Postpone.words(until: notNowUntil))]) },
-        ]
+        return around.slots(say).merging([
+            "field": field.slots(say, errors: around.errors), "submit": say(submit ?? Message("code.submit.sign-in")),
+        ])
     }
 
     /// "Sent to the number ending in 84 at 14:02. It works until 14:07."

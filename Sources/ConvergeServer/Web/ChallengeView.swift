@@ -1,0 +1,18 @@
+import ConvergeCore
+
+/// The page of a challenge: what its method asks for, with what stands around it. One place for sign-in, reset and fresh proof.
+enum ChallengeView {
+    /// - Parameter prompt: nil: one code, as for a contact that may be nobody's.
+    static func page(_ capability: Capability, _ prompt: Prompt?, _ refusal: Refusal?, around: Around) -> any Page {
+        var around = around
+        switch prompt {
+        case .code(let length, _, _, _):
+            around.errors = refusal.map { [FieldError("code", $0)] } ?? []
+            return CodePage(ask: CodePage.Ask(capability), around: around, digits: length)
+        case nil, .scan, .phone, .email:
+            return page(
+                capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,
+                around: around)
+        }
+    }
+}
