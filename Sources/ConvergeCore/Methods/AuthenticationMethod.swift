@@ -11,6 +11,10 @@ public struct MethodContext: Sendable {
     public let isCountryOpen: @Sendable (PhoneNumber) -> Bool
     /// Whether a domain belongs to the organisation.
     public let isOwnMailDomain: @Sendable (String) -> Bool
+    /// What policy says about single methods.
+    public let settings: MethodSettings
+    /// What ceremonies with passkeys are bound to.
+    public let passkeys: PasskeyContext
     /// Name of the organisation, as shown in an authenticator app.
     public let issuer: String
     /// Name the person signs in with.
@@ -22,8 +26,8 @@ public struct MethodContext: Sendable {
         now: Moment, random: @escaping @Sendable (Int) -> [UInt8], keyedHash: @escaping @Sendable (String) -> String,
         readPhone: @escaping @Sendable (String, String) -> Result<PhoneNumber, Refusal>,
         isCountryOpen: @escaping @Sendable (PhoneNumber) -> Bool = { _ in true },
-        isOwnMailDomain: @escaping @Sendable (String) -> Bool = { _ in false },
-        issuer: String, accountName: String, host: String
+        isOwnMailDomain: @escaping @Sendable (String) -> Bool = { _ in false }, settings: MethodSettings = MethodSettings(),
+        passkeys: PasskeyContext = PasskeyContext(), issuer: String, accountName: String, host: String
     ) {
         self.now = now
         self.random = random
@@ -31,6 +35,8 @@ public struct MethodContext: Sendable {
         self.readPhone = readPhone
         self.isCountryOpen = isCountryOpen
         self.isOwnMailDomain = isOwnMailDomain
+        self.settings = settings
+        self.passkeys = passkeys
         self.issuer = issuer
         self.accountName = accountName
         self.host = host
@@ -45,8 +51,12 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var email: EmailAddress?
     /// A name for people, for example that of an app installation.
     public var label: String?
+    public var passkey: PasskeyContent?
 
-    public init(secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil) {
+    public init(
+        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, passkey: PasskeyContent? = nil
+    ) {
+        self.passkey = passkey
         self.secret = secret
         self.phone = phone
         self.email = email
@@ -58,7 +68,7 @@ public struct CredentialContent: Codable, Sendable, Equatable {
 public struct OpenCredential: Sendable {
     public let credential: Credential
     public let content: CredentialContent
-    /// The last time step of an app code that was accepted.
+    /// The last time step of an app code that was accepted, or where the counter of a passkey stood.
     public let spentStep: Int64?
 
     public init(credential: Credential, content: CredentialContent, spentStep: Int64? = nil) {
@@ -101,8 +111,10 @@ public enum Claim: Hashable, Sendable {
 
 /// What the comparison of an answer found.
 public enum Verification: Hashable, Sendable {
-    /// Right, provided that the claim is won.
-    case right(Claim?)
+    /// Right, provided that the claim is won. The references (RFC 8176) say more than the capability could; nil: they do not.
+    case right(Claim?, references: [String]? = nil)
+    /// Right in itself, but of a passkey whose counter did not rise: there may be a copy of it.
+    case copied
     case wrong
     /// Right, but already used: "wait for the next one"; costs no try.
     case alreadySpent
@@ -118,6 +130,10 @@ public enum Prompt: Hashable, Sendable {
     case phone(region: String?, typed: String)
     /// Type a mail address.
     case email(typed: String)
+    /// Let the browser make a passkey, and give it a name.
+    case createPasskey(PasskeyCreation)
+    /// Let the browser use a passkey.
+    case usePasskey(PasskeyRequest)
     /// Type a code; `sentTo` is masked or full as proof allows.
     case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
 }
@@ -132,6 +148,8 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var typed: String?
     public var region: String?
     public var code: CodeState?
+    /// What a passkey has to sign.
+    public var challenge: [UInt8]?
     /// The credential that the new one replaces once it is proven.
     public var replaces: CredentialID?
     /// The directory's credential that is being confirmed.
@@ -161,12 +179,19 @@ public struct NewCredential: Equatable, Sendable {
     public let spentStep: Int64?
     public let replaces: CredentialID?
     public let confirms: CredentialID?
+    /// The kind of a passkey's authenticator, which policy may look at.
+    public let authenticator: AAGUID?
+    /// References (RFC 8176) of the proof that the registration is.
+    public let references: [String]?
 
     public init(
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
-        replaces: CredentialID? = nil, confirms: CredentialID? = nil
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil, authenticator: AAGUID? = nil,
+        references: [String]? = nil
     ) {
+        self.references = references
+        self.authenticator = authenticator
         self.method = method
         self.capabilities = capabilities
         self.verifiedBy = verifiedBy
@@ -233,6 +258,8 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     public let use: CredentialUse
     public let purpose: Purpose
     public var code: CodeState?
+    /// What the challenges for a passkey are made of, another one for each try.
+    public var seed: [UInt8]?
     public var triesLeft: Int
     public let startedAt: Moment
 

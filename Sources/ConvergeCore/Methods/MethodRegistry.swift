@@ -4,14 +4,14 @@
 public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
-        PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
+        Passkey.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
         AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPasswordTraits.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        TOTPApp.self, MobilePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
+        Passkey.self, TOTPApp.self, MobilePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
     ]
 
     /// Capabilities that this release can verify.
@@ -46,17 +46,6 @@ enum ConvergeAppTraits {
             TOTPApp.code,
         ],
         group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
-}
-
-/// Passkeys: a second step, or a sign-in without a password.
-enum PasskeyTraits {
-    static let traits = MethodTraits(
-        .passkey, icon: "passkey",
-        capabilities: [
-            CapabilityTraits(
-                .passkey, .ceremony, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
-        ],
-        group: .passkey, strength: 0, limit: 10, inWizard: true)
 }
 
 /// Hardware OATH tokens from the organisation's inventory.

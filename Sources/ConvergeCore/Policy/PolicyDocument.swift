@@ -214,6 +214,21 @@ public struct PasswordPolicy: Hashable, Codable, Sendable {
     }
 }
 
+/// What policy says about single methods, the same for everybody.
+public struct MethodSettings: Hashable, Codable, Sendable {
+    public var passkeys: AuthenticatorRules
+
+    public init(passkeys: AuthenticatorRules = AuthenticatorRules()) {
+        self.passkeys = passkeys
+    }
+
+    /// A version that was kept from a release without a setting has its default.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(passkeys: try values.decodeIfPresent(AuthenticatorRules.self, forKey: .passkeys) ?? AuthenticatorRules())
+    }
+}
+
 /// All policies of an organisation: one numbered document, so that a version is one number in flows, decisions,
 /// audit and simulation.
 public struct PolicyDocument: Hashable, Codable, Sendable {
@@ -227,6 +242,7 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public var bridge: BridgePolicy
     public var session: SessionPolicy
     public var password: PasswordPolicy
+    public var methods: MethodSettings
     /// Networks of the organisation, CIDR notation.
     public var trustedNetworks: [String]
     /// Accounts that must always get in; simulation watches them.
@@ -235,8 +251,8 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
     public init(
         version: Int64 = 1, rollOut: PolicyScope = PolicyScope(.all), mfa: [MFARule], reset: [ResetRule],
         registration: [RegistrationRule], campaigns: [CampaignRule] = [], bridge: BridgePolicy = BridgePolicy(),
-        session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(), trustedNetworks: [String] = [],
-        emergencyAccounts: [String] = []
+        session: SessionPolicy = SessionPolicy(), password: PasswordPolicy = PasswordPolicy(),
+        methods: MethodSettings = MethodSettings(), trustedNetworks: [String] = [], emergencyAccounts: [String] = []
     ) {
         self.version = version
         self.rollOut = rollOut
@@ -247,13 +263,14 @@ public struct PolicyDocument: Hashable, Codable, Sendable {
         self.bridge = bridge
         self.session = session
         self.password = password
+        self.methods = methods
         self.trustedNetworks = trustedNetworks
         self.emergencyAccounts = emergencyAccounts
     }
 }
 
 extension PolicyDocument {
-    /// Versions kept from a release without campaigns have none.
+    /// Versions kept from a release without campaigns or settings of methods have none.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -263,6 +280,7 @@ extension PolicyDocument {
             campaigns: try values.decodeIfPresent([CampaignRule].self, forKey: .campaigns) ?? [],
             bridge: try values.decode(BridgePolicy.self, forKey: .bridge), session: try values.decode(SessionPolicy.self, forKey: .session),
             password: try values.decode(PasswordPolicy.self, forKey: .password),
+            methods: try values.decodeIfPresent(MethodSettings.self, forKey: .methods) ?? MethodSettings(),
             trustedNetworks: try values.decode([String].self, forKey: .trustedNetworks),
             emergencyAccounts: try values.decode([String].self, forKey: .emergencyAccounts))
     }

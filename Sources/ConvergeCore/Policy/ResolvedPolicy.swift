@@ -35,6 +35,7 @@ public struct ResolvedPolicy: Hashable, Sendable, Codable {
     public var bridge: BridgePolicy
     public var session: SessionPolicy
     public var password: PasswordPolicy
+    public var methods: MethodSettings
 
     /// Names of the rules behind each obligation, for reasons.
     public var mfaRules: [String]
@@ -85,7 +86,7 @@ extension PolicyDocument {
             guardKind: registration.map(\.guardKind).max() ?? .password,
             recoveryCodes: registration.contains(where: \.recoveryCodes),
             campaigns: campaigns.filter { $0.scope.contains(person) },
-            bridge: bridge, session: session, password: password,
+            bridge: bridge, session: session, password: password, methods: methods,
             mfaRules: mfa.filter(\.required).map(\.name),
             resetRules: reset.map(\.name),
             registrationRules: registration.filter { $0.requireForMFA || $0.requireForReset }.map(\.name))

@@ -32,7 +32,7 @@ struct PolicyReader {
             mfa: rules(top, "mfa").map { mfaRule($0) }, reset: rules(top, "reset").map { resetRule($0) },
             registration: rules(top, "registration").map { registrationRule($0) },
             campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), session: session(top),
-            password: password(top), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
+            password: password(top), methods: MethodSettings(passkeys: passkeys(top)), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
         unique(document.mfa.map(\.name), "mfa")
         unique(document.reset.map(\.name), "reset")
         unique(document.registration.map(\.name), "registration")
@@ -104,6 +104,22 @@ struct PolicyReader {
             reuseLast: flag(section, "reuseLast"))
     }
 
+    private mutating func passkeys(_ top: Section) -> AuthenticatorRules {
+        let section = subsection(top, "passkeys")
+        return AuthenticatorRules(
+            allowed: authenticators(section, "allow"), blocked: authenticators(section, "block"),
+            needsAttestation: flag(section, "requireAttestation"))
+    }
+
+    private mutating func authenticators(_ section: Section, _ word: String) -> Set<AAGUID> {
+        Set(
+            list(section, word).compactMap { text in
+                if let kind = AAGUID(text) { return kind }
+                problem(section, word, "\(text) is no kind of authenticator such as 2fc0579f-8113-47ea-b116-bb5a8db9202a")
+                return nil
+            })
+    }
+
     private mutating func networks(_ top: Section) -> [String] {
         let texts = list(top, "trustedNetworks")
         for text in texts where (try? CIDR(text)) == nil {
@@ -160,8 +176,8 @@ struct PolicyReader {
                     problem(section, "options", "\(text) is no option" + Self.meant(near))
                     return nil
                 }
-                guard option == .recoveryCode else {
-                    problem(section, "options", "\(text) does not exist in this release. This does: recoveryCode")
+                guard option != .alternatePhone else {
+                    problem(section, "options", "\(text) does not exist in this release. These do: passkey, recoveryCode")
                     return nil
                 }
                 return option

@@ -1,3 +1,4 @@
+internal import ConvergeCertificates
 public import ConvergeCore
 import Logging
 
@@ -24,6 +25,8 @@ public struct Instance: Sendable, CustomStringConvertible {
     let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
     let breached: BreachedList?
+    /// Makers of authenticators that the operator trusts.
+    let anchors: AttestationAnchors
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters
@@ -37,15 +40,27 @@ public struct Instance: Sendable, CustomStringConvertible {
     func keyed(_ text: String, _ purpose: String) -> String { keys.keyedHash(Array(text.utf8), purpose: purpose) }
 
     /// What methods may use while they work for one account.
-    func methodContext(accountName: String, now: Moment) -> MethodContext {
+    func methodContext(
+        accountName: String, settings: MethodSettings = MethodSettings(), passkeys: PasskeyContext = PasskeyContext(), now: Moment
+    ) -> MethodContext {
         let keys = self.keys, config = self.config
         let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
         return MethodContext(
             now: now, random: world.random, keyedHash: { keys.keyedHash(Array($0.utf8), purpose: "code") },
             readPhone: { typed, region in PhoneParser.read(typed, region: region) },
             isCountryOpen: { config.isCountryOpen($0) },
-            isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
-            issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+            isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } }, settings: settings,
+            passkeys: passkeys, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+    }
+
+    /// The same for a person, of whom passkeys that are registered are known.
+    func methodContext(_ dossier: Dossier) throws -> MethodContext {
+        let held = try dossier.credentials.filter { $0.credential.method == .passkey && $0.credential.state == .active }
+            .compactMap { try credentials.open($0).content.passkey }
+        let passkeys = PasskeyContext(
+            origin: config.publicURL, person: dossier.person.id, displayName: dossier.record.displayName, held: held, trust: anchors)
+        return methodContext(
+            accountName: dossier.record.name, settings: dossier.policy.methods, passkeys: passkeys, now: dossier.now)
     }
 
     /// The end of the day that lies some days after a moment, in the organisation's zone.

@@ -15,6 +15,8 @@ enum NoticeEvent: Sendable, Hashable {
     case recoveryCodesMade
     /// "This wasn't me": nothing was there to be switched off, but everything was signed out.
     case reported
+    /// A passkey answered whose counter had not risen.
+    case passkeyCopied
 
     /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
     var name: String {
@@ -32,7 +34,7 @@ enum NoticeEvent: Sendable, Hashable {
         let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
-            .recoveryCodesMade, .reported,
+            .recoveryCodesMade, .reported, .passkeyCopied,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
         self = event
@@ -53,6 +55,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .resetStopped: "reset-failed"
         case .recoveryCodesMade: "codes-made"
         case .reported: "reported"
+        case .passkeyCopied: "passkey-copied"
         }
     }
 
@@ -84,6 +87,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .accessPassMade: Message("mail.pass.subject")
         case .unlocked: Message("mail.unlocked.subject")
         case .resetStopped: Message("mail.reset-failed.subject")
+        case .passkeyCopied: Message("mail.passkey-copied.subject")
         }
     }
 
@@ -97,6 +101,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .wiped: Message("mail.wiped.lead")
         case .unlocked: Message("mail.unlocked.lead")
         case .resetStopped: Message("mail.reset-failed.lead")
+        case .passkeyCopied: Message("mail.passkey-copied.lead")
         }
     }
 
@@ -106,6 +111,7 @@ enum NoticeEvent: Sendable, Hashable {
         return switch self {
         case .passwordResetByAdministrator, .accessPassMade, .wiped:
             [Message(hasLink ? "mail.password.unrequested" : "mail.gone.unrequested")]
+        case .passkeyCopied: [Message("mail.passkey-copied.closing")] + (hasLink ? [] : [helpdesk])
         case .resetStopped: [Message("mail.reset-failed.closing")] + (hasLink ? [] : [helpdesk])
         default: [Message("mail.changed.closing")] + (hasLink ? [] : [helpdesk])
         }

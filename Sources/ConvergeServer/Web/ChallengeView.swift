@@ -9,7 +9,10 @@ enum ChallengeView {
         case .code(let length, _, _, _):
             around.errors = refusal.map { [FieldError("code", $0)] } ?? []
             return CodePage(ask: CodePage.Ask(capability), around: around, digits: length)
-        case nil, .scan, .phone, .email:
+        case .usePasskey(let request):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            return PasskeyPage(ceremony: .use(request), around: around)
+        case nil, .createPasskey, .scan, .phone, .email:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,
                 around: around)

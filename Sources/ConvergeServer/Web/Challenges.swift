@@ -7,7 +7,7 @@ struct Challenger {
     let knownBrowser: Bool
     let ledger: Ledger
 
-    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var context: MethodContext { get throws { try instance.methodContext(dossier) } }
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -19,9 +19,9 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), context)
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context)
         guard let message else {
-            return (current, sends(use) ? Refusal(.sendTooMany) : nil)
+            return sends(use) ? (current, Refusal(.sendTooMany)) : (next, nil)
         }
         if let refusal = try ledger.send(message, to: dossier.record) { return (current, refusal) }
         return (next, nil)
@@ -39,7 +39,7 @@ struct Challenger {
 
     /// What came of an answer.
     enum Outcome {
-        case proved(CredentialUse)
+        case proved(Proof)
         case refused(Refusal)
     }
 
@@ -48,25 +48,30 @@ struct Challenger {
     /// An app's code may come from any of the person's apps that are offered.
     func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
         if let refusal = method(of: state.use)?.incomplete(state, answer) { return .refused(refusal) }
-        guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
+        let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
+        guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false
-        if let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db) {
+        // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.
+        if !isCeremony,
+            let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db)
+        {
             return .refused(Refusal(.codeTooMany, until: until))
         }
         state.triesLeft -= 1
         for use in [state.use] + siblings {
             switch try compare(answer, state, use) {
-            case .right(let claim):
+            case .right(let claim, let references):
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
-                    if case .step = claim { spent = true }
+                    if case .step = claim, !isCeremony { spent = true }
                     continue
                 }
                 // One passed gate of a reset is no sign-in: somebody else may hold that one.
                 let ceilings = state.purpose == .reset ? [] : dossier.credentials.map(\.id)
                 try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
-                return .proved(use)
+                return .proved(Proof(use: use, at: dossier.now, references: references))
+            case .copied: return .refused(try refuseCopied(use.credential))
             case .alreadySpent: spent = true
             case .expired: late = true
             case .wrong: break
@@ -81,8 +86,15 @@ struct Challenger {
         return .refused(refusal(state, late: late))
     }
 
+    /// There may be a copy of a passkey: it is refused, and its owner told.
+    func refuseCopied(_ id: CredentialID) throws -> Refusal {
+        try ledger.tell(.passkeyCopied, dossier, credential: id)
+        return Refusal(.passkeyCopied)
+    }
+
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
         if late { return Refusal(.codeExpired) }
+        if state.use.capability == .passkey { return state.triesLeft > 0 ? Refusal(.passkeyWrong) : Refusal(.passkeyTooMany) }
         guard state.triesLeft > 0 else { return Refusal(.codeTooMany) }
         switch state.use.capability {
         case .recoveryCode: return Refusal(.recoveryWrong, count: state.triesLeft)
@@ -98,13 +110,13 @@ struct Challenger {
     /// What the page of a challenge asks for; nil where its credential is gone.
     func prompt(_ state: ChallengeState) throws -> Prompt? {
         guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return nil }
-        return method.challengePrompt(state, try instance.credentials.open(record), context)
+        return method.challengePrompt(state, try instance.credentials.open(record), try context)
     }
 
     private func compare(_ answer: Answer, _ state: ChallengeState, _ use: CredentialUse) throws -> Verification {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return .wrong
         }
-        return method.verify(state, answer, try instance.credentials.open(record), context)
+        return method.verify(state, answer, try instance.credentials.open(record), try context)
     }
 }

@@ -6,7 +6,7 @@ struct Registrar {
     let dossier: Dossier
     let ledger: Ledger
 
-    private var context: MethodContext { instance.methodContext(accountName: dossier.record.name, now: dossier.now) }
+    private var context: MethodContext { get throws { try instance.methodContext(dossier) } }
     private var db: any Connection { ledger.db }
 
     /// Whether one more credential of a kind may be added.
@@ -28,17 +28,17 @@ struct Registrar {
             let content = try instance.credentials.open(record).content
             state.typed = content.phone?.e164 ?? content.email?.address
         }
-        return method.beginEnrolment(state, context)
+        return method.beginEnrolment(state, try context)
     }
 
     /// Where a registration stands.
-    func prompt(_ state: EnrolmentState) -> Prompt? { MethodRegistry.method(state.method)?.prompt(state, context) }
+    func prompt(_ state: EnrolmentState) throws -> Prompt? { try MethodRegistry.method(state.method)?.prompt(state, context) }
 
     /// What came of one input.
     enum Outcome {
         case waiting(EnrolmentState, Prompt, Refusal?)
-        /// The credential is written. The use is the one proven with it.
-        case finished(CredentialUse)
+        /// The credential is written. The proof is the one given with it.
+        case finished(Proof)
     }
 
     /// Takes one input. Throws `Overtaken` when what the person holds has changed meanwhile.
@@ -46,7 +46,7 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let step = method.continueEnrolment(state, input, context)
+        let context = try context, step = method.continueEnrolment(state, input, context)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
             var same = state
@@ -54,14 +54,16 @@ struct Registrar {
             return .waiting(same, method.prompt(same, context), refusal)
         }
         guard let new = step.finished else {
-            if let refusal = step.refusal, [.codeWrong, .codeMismatch, .codeClock, .codeTooMany].contains(refusal.code) {
-                try ledger.note(
-                    .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
+            if let refusal = step.refusal, refusal.isWrongProof {
+                var details = ["method": state.method.rawValue]
+                details["detail"] = refusal.detail
+                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: details)
             }
             return .waiting(step.state, step.prompt, step.refusal)
         }
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
-        return .finished(try write(new, firstWizard: firstWizard))
+        let use = try write(new, firstWizard: firstWizard)
+        return .finished(Proof(use: use, at: dossier.now, references: new.references))
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
@@ -76,7 +78,7 @@ struct Registrar {
             $0.credential.channel == channel && $0.credential.state == .active && $0.id != new.replaces && $0.id != new.confirms
                 && $0.credential.method == new.method
         }
-        if same { return Refusal(.phoneTaken) }
+        if same { return Refusal(new.method == .passkey ? .passkeyHeld : .phoneTaken) }
         return refusalToAdd(new.method, replacing: new.replaces ?? new.confirms)
     }
 
@@ -117,7 +119,8 @@ struct Registrar {
         let now = dossier.now
         let credential = Credential(
             id: instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
-            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain)
+            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain,
+            authenticator: new.authenticator)
         try instance.credentials.insert(
             credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, db)
         // A value of the directory that was replaced by another one is gone with it.
@@ -133,7 +136,7 @@ struct Registrar {
     /// - Returns: the codes, to be shown once.
     func makeRecoveryCodes(fromFirstWizard: Bool) throws -> [Secret] {
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
-        let codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
+        let context = try context, codes = RecoveryCodes.make(context), id: CredentialID = instance.world.newID(), now = dossier.now
         for old in dossier.credentials where old.credential.method == .recoveryCodes {
             try instance.credentials.retire(old.id, reason: "replaced", replacedBy: id, at: now, db)
         }
@@ -145,6 +148,13 @@ struct Registrar {
             codes.map { RecoveryCodes.hash($0.canonical.text, context) }, of: id, db)
         try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue, "credential": id.text])
         return codes.map { $0.shown(.recoveryCode) }
+    }
+}
+
+extension Refusal {
+    /// Something was proven wrong in a registration: worth a line in the audit log.
+    fileprivate var isWrongProof: Bool {
+        [.codeWrong, .codeMismatch, .codeClock, .codeTooMany, .passkeyWrong, .passkeyKind, .passkeyUnreadable].contains(code)
     }
 }
 

@@ -44,10 +44,10 @@ extension ArchitectureRule {
     static let doors: [ArchitectureRule] = [
         .only(
             "one door to the clock", in: ["Base/World.swift"],
-            #"\bDate\(\)|\bDate\.now|Clock\.now|timeIntervalSinceNow|ContinuousClock|SuspendingClock|Dispatch(Wall)?Time|NIODeadline|CFAbsolute|clock_gettime|gettimeofday|CLOCK_REALTIME|systemUptime|(?<![.\w])time\(nil"#,
+            #"\bDate\(\)|\bDate\.now|Clock\.now|timeIntervalSinceNow|ContinuousClock|SuspendingClock|Dispatch(Wall)?Time|NIODeadline|CFAbsolute|cclock_(wall|monotonic)|clock_gettime|gettimeofday|CLOCK_REALTIME|systemUptime|(?<![.\w])time\(nil"#,
             planted: [
                 (server + "Web/A.swift", "let now = Date()"), (core + "Policy/A.swift", "let now = Date.now"),
-                (server + "Delivery/A.swift", "let at = ContinuousClock.now"), ("Sources/converge/A.swift", "clock_gettime(id, &time)"),
+                (server + "Delivery/A.swift", "let at = ContinuousClock.now"), ("Sources/converge/A.swift", "clock_gettime(id, &time)"), (server + "Web/C.swift", "let now = cclock_wall()"),
             ]),
         .only(
             "one door to randomness", in: ["Base/World.swift"],

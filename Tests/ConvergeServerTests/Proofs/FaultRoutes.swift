@@ -26,6 +26,10 @@ enum FaultRoutes {
             "/sign-in", "sign-in answer", "proof answer", "/security-info/add", "enrolment code", "/security-info/change",
             "enrolment phone", "/security-info/default", "/security-info/delete/:id", "/password", "/not-me",
         ],
+        "passkeys": [
+            "/sign-in", "sign-in start", "sign-in enrol", "sign-in kept", "sign-in finish", "/security-info/add", "enrolment enrol",
+            "/security-info/rename/:id", "/sign-out", "/sign-in/passkey", "sign-in answer",
+        ],
         "setUp": [
             "/setup", "/sign-in", "sign-in password",
         ],

@@ -8,7 +8,7 @@ public struct ClientData: Hashable, Sendable {
     }
 
     /// A browser's own has some two hundred bytes; more may be added in time.
-    public static let maximumLength = 4096
+    public static let maximumLength = 3072
 
     public let ceremony: Ceremony?
     public let challenge: [UInt8]

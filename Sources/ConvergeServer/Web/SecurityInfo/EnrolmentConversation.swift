@@ -45,8 +45,8 @@ enum EnrolmentConversation: Conversation {
                         flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
                 else { throw Overtaken() }
                 switch outcome {
-                case .finished(let use):
-                    return try turn.finish(use, flow, verified.signedIn)
+                case .finished(let proof):
+                    return try turn.finish(proof, flow, verified.signedIn)
                 case .waiting(let refusal?):
                     return try turn.reply(refusal)
                 case .waiting(nil):
@@ -76,7 +76,7 @@ struct EnrolmentTurn {
 
     enum Outcome {
         case waiting(Refusal?)
-        case finished(CredentialUse)
+        case finished(Proof)
     }
 
     /// Nil: not this person's, begun before everything was signed out, of another release, or about something that is gone or
@@ -126,8 +126,8 @@ struct EnrolmentTurn {
             state.enrolment = next
             if case .sendAgain = input { state.sentAgain = refusal == nil }
             return .waiting(refusal)
-        case .finished(let use):
-            return .finished(use)
+        case .finished(let proof):
+            return .finished(proof)
         }
     }
 
@@ -141,8 +141,8 @@ struct EnrolmentTurn {
     }
 
     /// The code proven now is a fresh proof: the session goes on under a new secret.
-    func finish(_ use: CredentialUse, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
-        let db = ledger.db
+    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
+        let db = ledger.db, use = proof.use
         guard let (after, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
         if let old = state.enrolment.replaces { try keepPlace(of: old, for: use, after, db) }
         let method = state.enrolment.method
@@ -153,7 +153,7 @@ struct EnrolmentTurn {
             case .confirm: .confirmed(method)
             }
         var reply = Reply.redirect(flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo)
-        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: use, request, db)
+        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db)
         return reply
     }
 
@@ -170,7 +170,7 @@ struct EnrolmentTurn {
     // MARK: the page
 
     func reply(_ refusal: Refusal? = nil) throws -> Reply {
-        guard let prompt = registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
+        guard let prompt = try registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
         var ways: [Way] = []
         if state.enrolment.confirms != nil, state.enrolment.code == nil {
             ways.append(Way(Message("part.way.is-wrong"), .post(Form("/flows/\(flowID)/wrong"))))

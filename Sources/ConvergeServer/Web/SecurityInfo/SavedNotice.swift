@@ -4,7 +4,7 @@ import ConvergeCore
 enum SavedNotice: Sendable, Hashable {
     case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind)
     case defaultChanged(Capability)
-    case codes, password, forgotten, sessionEnded
+    case codes, password, forgotten, sessionEnded, renamed
 
     /// As the query of an address carries it.
     var query: String {
@@ -18,6 +18,7 @@ enum SavedNotice: Sendable, Hashable {
         case .password: "password"
         case .forgotten: "forgotten"
         case .sessionEnded: "session-ended"
+        case .renamed: "renamed"
         }
     }
 
@@ -36,6 +37,7 @@ enum SavedNotice: Sendable, Hashable {
         case ("password", nil): self = .password
         case ("forgotten", nil): self = .forgotten
         case ("session-ended", nil): self = .sessionEnded
+        case ("renamed", nil): self = .renamed
         default: return nil
         }
     }
@@ -47,6 +49,7 @@ enum SavedNotice: Sendable, Hashable {
         case .confirmed(let kind): .confirmed(kind.rawValue)
         case .deleted(let kind): .deleted(kind.rawValue)
         case .defaultChanged(let capability): .defaultChanged(capability.rawValue)
+        case .renamed: .saved(Message("saved.renamed"))
         case .codes: .codesKept
         case .password: .passwordChanged
         case .forgotten: .saved(Message("saved.forgotten"))

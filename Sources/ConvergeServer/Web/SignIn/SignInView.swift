@@ -261,7 +261,7 @@ struct SignInView {
     private func register(
         _ item: PlanItem, _ plan: Plan, _ step: Int, _ count: Int, _ postpone: Postponement, status: Int
     ) throws -> Reply {
-        guard let enrolment = turn.state.core.enrolment, let prompt = turn.registrar.prompt(enrolment) else {
+        guard let enrolment = turn.state.core.enrolment, let prompt = try turn.registrar.prompt(enrolment) else {
             return .page(OtherWaysPage(choices: Choices([]), who: who), status: status)
         }
         var ways: [Way] = []
@@ -305,7 +305,7 @@ struct SignInView {
     /// Inside a review: the code that confirms a value of the directory.
     private var confirmation: (any Page)? {
         get throws {
-            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = turn.registrar.prompt(enrolment) else {
+            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment) else {
                 return nil
             }
             return try EnrolmentView(

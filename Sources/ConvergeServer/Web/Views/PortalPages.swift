@@ -147,7 +147,8 @@ struct GuidePage: Page {
 
     /// A method with its icon, in the order of the guide.
     var methods: [(kind: String, icon: String)] = [
-        ("totpApp", "app"), ("mobilePhone", "phone"), ("email", "mail"), ("recoveryCodes", "codes"), ("temporaryAccessPass", "pass"),
+        ("passkey", "passkey"), ("totpApp", "app"), ("mobilePhone", "phone"), ("email", "mail"), ("recoveryCodes", "codes"),
+        ("temporaryAccessPass", "pass"),
     ]
 
     var frame: Frame { Frame(layout: .portal(nil), heading: Message("guide.heading"), lead: Message("guide.lead")) }

@@ -108,6 +108,7 @@ struct Renderer: Sendable {
             "stylesheet": assets.path("converge.css"), "mark": assets.path("mark.svg"),
             "accentStylesheet": assets.files["accent.css"].map { _ in assets.path("accent.css") },
             "once": assets.path("once.js"), "print": assets.path("print.js"), "save": assets.path("save.js"),
+            "passkeyScript": assets.path("passkey.js"),
             "privacy": organisation.privacyURL,
         ]
     }
