@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from checks import cdp
+
 
 class Authenticator:
     """`Authenticator(ada)` is built into Ada's device and knows her finger; `Authenticator(ada, "usb", verifies=False)` is a
     security key that only notices a touch."""
 
     def __init__(self, person, transport: str = "internal", verifies: bool = True) -> None:
-        self.session = person.context.new_cdp_session(person.page)
+        self.session = cdp(person.page)
         # Chromium's own window would wait for somebody to press in it.
         self.session.send("WebAuthn.enable", {"enableUI": False})
         self.id = self.session.send(
