@@ -36,7 +36,8 @@ public struct AttestationAnchors: AttestationTrust {
             isVersion3: certificate.version == .v3, country: Self.value(.RDNAttributeType.countryName, subject),
             organisation: Self.value(.RDNAttributeType.organizationName, subject),
             unit: Self.value(.RDNAttributeType.organizationalUnitName, subject),
-            commonName: Self.value(.RDNAttributeType.commonName, subject), isAuthority: Self.isAuthority(certificate), kind: kind.value, key: key)
+            commonName: Self.value(.RDNAttributeType.commonName, subject), isAuthority: Self.isAuthority(certificate), kind: kind.value,
+            key: key)
     }
 
     public func isAnchored(_ chain: [[UInt8]], at now: Moment) -> Bool {

@@ -8,7 +8,7 @@ struct Converge: AsyncParsableCommand {
         discussion: "Ends with 0 when it is done, 1 when it was refused or failed, 64 when the command line cannot be understood.",
         groupedSubcommands: [
             CommandGroup(name: "Serving", subcommands: [DemoCommand.self, ServeCommand.self]),
-            CommandGroup(name: "People", subcommands: [UserCommand.self, PasswordsCommand.self]),
+            CommandGroup(name: "People", subcommands: [UserCommand.self, TokenCommand.self, PasswordsCommand.self]),
             CommandGroup(name: "Policy", subcommands: [PolicyCommand.self, ExplainCommand.self]),
             CommandGroup(
                 name: "Operating",

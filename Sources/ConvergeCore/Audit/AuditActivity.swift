@@ -51,6 +51,10 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case unlockedByAdmin = "Unlock user account (by admin)"
     /// After a wipe: whoever knows the password may register anew.
     case passwordAloneAllowed = "Registration with the password alone allowed"
+    case tokensImported = "Hardware tokens added"
+    case tokenAssigned = "Hardware token assigned"
+    case tokenReturned = "Hardware token returned"
+    case tokenRemoved = "Hardware token removed"
     case keyRotated = "Sealing key added"
     case keyRetired = "Sealing key taken away"
     case restored = "Store restored from a backup"
@@ -68,7 +72,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
             .sessionsRevoked:
             .signIn
         case .personAdded, .personImported, .administratorSetUp, .roleChanged, .blocked, .unblocked, .disabled, .enabled,
-            .passwordAloneAllowed, .keyRotated, .keyRetired, .restored:
+            .passwordAloneAllowed, .tokensImported, .tokenAssigned, .tokenReturned, .tokenRemoved, .keyRotated, .keyRetired, .restored:
             .administration
         }
     }

@@ -64,6 +64,16 @@ public struct Refusal: Error, Hashable, Sendable {
         case passkeyTooMany = "passkey.too-many"
         case passkeyExpired = "passkey.expired"
         case nameTooLong = "name.too-long"
+        case serialEmpty = "serial.empty"
+        case serialUnknown = "serial.unknown"
+        case questionEmpty = "question.empty"
+        case questionTwice = "question.twice"
+        case answerEmpty = "answer.empty"
+        case answerTooShort = "answer.too-short"
+        case answerTooLong = "answer.too-long"
+        case answerTwice = "answer.twice"
+        /// One of a whole round: which one is not told.
+        case answersWrong = "answers.wrong"
     }
 
     public let code: Code
@@ -72,13 +82,19 @@ public struct Refusal: Error, Hashable, Sendable {
     public let until: Moment?
     /// More for the log, where the sentence does not tell it all.
     public let detail: String?
+    /// The field that it is about, on pages with several.
+    public let field: String?
 
-    public init(_ code: Code, count: Int? = nil, until: Moment? = nil, detail: String? = nil) {
+    public init(_ code: Code, count: Int? = nil, until: Moment? = nil, detail: String? = nil, field: String? = nil) {
         self.detail = detail
         self.code = code
         self.count = count
         self.until = until
+        self.field = field
     }
+
+    /// The same, about one field of a page with several.
+    public func about(_ field: String) -> Refusal { Refusal(code, count: count, until: until, field: field) }
 }
 
 /// The world broke: logged with its reason; the person sees a request id.

@@ -51,12 +51,26 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var email: EmailAddress?
     /// A name for people, for example that of an app installation.
     public var label: String?
+    /// The answers of a set of security questions.
+    public var answers: [HashedAnswer]?
+    /// A hardware token with its key.
+    public var token: InventoryToken?
+    /// The site or protocol that an app password is for.
+    public var service: String?
+    /// Keyed hash of an app password.
+    public var keyedHash: String?
     public var passkey: PasskeyContent?
 
     public init(
-        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, passkey: PasskeyContent? = nil
+        secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil,
+        answers: [HashedAnswer]? = nil, token: InventoryToken? = nil, service: String? = nil, keyedHash: String? = nil,
+        passkey: PasskeyContent? = nil
     ) {
         self.passkey = passkey
+        self.service = service
+        self.keyedHash = keyedHash
+        self.answers = answers
+        self.token = token
         self.secret = secret
         self.phone = phone
         self.email = email
@@ -70,8 +84,11 @@ public struct OpenCredential: Sendable {
     public let content: CredentialContent
     /// The last time step of an app code that was accepted, or where the counter of a passkey stood.
     public let spentStep: Int64?
+    /// By how many steps the clock of a hardware token differs from ours; positive: it is fast.
+    public let drift: Int
 
-    public init(credential: Credential, content: CredentialContent, spentStep: Int64? = nil) {
+    public init(credential: Credential, content: CredentialContent, spentStep: Int64? = nil, drift: Int = 0) {
+        self.drift = drift
         self.credential = credential
         self.content = content
         self.spentStep = spentStep
@@ -103,6 +120,8 @@ public struct CodeMessage: Hashable, Sendable {
 public enum Claim: Hashable, Sendable {
     /// A time step of an app: won when it is later than every step spent before.
     case step(CredentialID, Int64)
+    /// The same for a clock of its own, whose difference is kept.
+    case driftingStep(CredentialID, Int64, drift: Int)
     /// A recovery code, by its keyed hash.
     case recoveryCode(CredentialID, hash: String)
     /// A use of an access pass, by its keyed hash.
@@ -134,6 +153,12 @@ public enum Prompt: Hashable, Sendable {
     case createPasskey(PasskeyCreation)
     /// Let the browser use a passkey.
     case usePasskey(PasskeyRequest)
+    /// Choose questions from a pool and answer them.
+    case chooseQuestions(pool: [SecurityQuestion], chosen: [ChosenAnswer])
+    /// Answer these, all at once.
+    case questions([SecurityQuestion])
+    /// Type the serial number of a hardware token and the code it shows.
+    case token(serial: String)
     /// Type a code; `sentTo` is masked or full as proof allows.
     case code(length: Int, sentTo: String?, until: Moment?, canSendAgain: Bool)
 }
@@ -150,6 +175,8 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var code: CodeState?
     /// What a passkey has to sign.
     public var challenge: [UInt8]?
+    /// The questions chosen and the answers typed, until they are kept.
+    public var answers: [ChosenAnswer]?
     /// The credential that the new one replaces once it is proven.
     public var replaces: CredentialID?
     /// The directory's credential that is being confirmed.
@@ -183,15 +210,24 @@ public struct NewCredential: Equatable, Sendable {
     public let authenticator: AAGUID?
     /// References (RFC 8176) of the proof that the registration is.
     public let references: [String]?
+    /// How many it is, where it is a set.
+    public let remaining: Int?
+    /// The inventory's token that becomes the person's.
+    public let token: String?
+    /// By how many steps its clock differs from ours.
+    public let drift: Int
 
     public init(
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
-        replaces: CredentialID? = nil, confirms: CredentialID? = nil, authenticator: AAGUID? = nil,
-        references: [String]? = nil
+        replaces: CredentialID? = nil, confirms: CredentialID? = nil, remaining: Int? = nil, token: String? = nil, drift: Int = 0,
+        authenticator: AAGUID? = nil, references: [String]? = nil
     ) {
         self.references = references
         self.authenticator = authenticator
+        self.token = token
+        self.drift = drift
+        self.remaining = remaining
         self.method = method
         self.capabilities = capabilities
         self.verifiedBy = verifiedBy
@@ -208,17 +244,51 @@ public struct NewCredential: Equatable, Sendable {
 /// What a form brought, by the names of its fields; bounded before it is read.
 public struct Answer: Sendable {
     private let fields: [String: String]
+    /// What was hashed before the transaction.
+    public let slow: SlowResults
+    /// The inventory's token with the serial number that was typed, where this person may have it.
+    public var token: InventoryToken?
 
-    public init(_ fields: [String: String]) { self.fields = fields }
+    public init(_ fields: [String: String], slow: SlowResults = SlowResults()) {
+        self.fields = fields
+        self.slow = slow
+    }
 
     /// One code.
-    public init(code: String) { fields = ["code": code] }
+    public init(code: String) { self.init(["code": code]) }
 
     /// A field, empty where there is none.
     public subscript(_ name: String) -> String { fields[name] ?? "" }
 
     /// The code, where one is asked for.
     public var code: String { self["code"] }
+}
+
+/// Hashing of something easily guessed: slow on purpose, so it is done before a transaction and never inside one.
+public enum SlowJob: Hashable, Sendable {
+    case hash(Secret)
+    /// - phc: the hash to compare with.
+    case compare(Secret, phc: String)
+}
+
+/// What came of slow jobs.
+public struct SlowResults: Sendable {
+    private var hashes: [Secret: String] = [:]
+    private var matching: Set<SlowJob> = []
+
+    public init() {}
+
+    /// Notes a new hash.
+    public mutating func note(_ secret: Secret, hash: String) { hashes[secret] = hash }
+
+    /// Notes that a comparison succeeded.
+    public mutating func noteMatch(_ job: SlowJob) { matching.insert(job) }
+
+    /// The new hash of a secret; nil where nobody made one.
+    public func hash(of secret: Secret) -> String? { hashes[secret] }
+
+    /// Whether this very comparison was made and succeeded.
+    public func matches(_ secret: Secret, phc: String) -> Bool { matching.contains(.compare(secret, phc: phc)) }
 }
 
 /// What a person typed or pressed during a registration.
@@ -260,6 +330,8 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     public var code: CodeState?
     /// What the challenges for a passkey are made of, another one for each try.
     public var seed: [UInt8]?
+    /// The questions of this round.
+    public var drawn: [SecurityQuestion]?
     public var triesLeft: Int
     public let startedAt: Moment
 
@@ -292,6 +364,14 @@ public protocol AuthenticationMethod: Sendable {
     static func challengePrompt(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> Prompt
     /// Why an answer is none at all: it costs no try. By default an empty code.
     static func incomplete(_ state: ChallengeState, _ answer: Answer) -> Refusal?
+    /// What has to be hashed before an input of a registration is taken; by default nothing.
+    static func slowWork(_ state: EnrolmentState, _ input: EnrolmentInput, _ context: MethodContext) -> [SlowJob]
+    /// What has to be hashed before an answer is compared; by default nothing.
+    static func slowWork(
+        _ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext
+    ) -> [SlowJob]
+    /// What a challenge is after a wrong answer; by default the same.
+    static func afterWrong(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> ChallengeState
     /// Compares an answer. Tries are counted by the caller, before.
     static func verify(_ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext) -> Verification
 }
@@ -307,6 +387,16 @@ extension AuthenticationMethod {
         .code(
             length: ResetMachine.codeDigits(state.use.capability), sentTo: nil, until: state.code?.until,
             canSendAgain: state.code?.canSendAgain == true && state.triesLeft > 0)
+    }
+
+    public static func slowWork(_ state: EnrolmentState, _ input: EnrolmentInput, _ context: MethodContext) -> [SlowJob] { [] }
+
+    public static func slowWork(
+        _ state: ChallengeState, _ answer: Answer, _ credential: OpenCredential, _ context: MethodContext
+    ) -> [SlowJob] { [] }
+
+    public static func afterWrong(_ state: ChallengeState, _ credential: OpenCredential, _ context: MethodContext) -> ChallengeState {
+        state
     }
 
     public static func incomplete(_ state: ChallengeState, _ answer: Answer) -> Refusal? {

@@ -38,7 +38,7 @@ public struct Credential: Hashable, Codable, Sendable {
     /// A pass works only in this time.
     public var validFrom: Moment?
     public var validUntil: Moment?
-    /// How many single-use codes are left, where it is a set of them.
+    /// How many single-use codes are left, or how many answers there are, where it is a set of them.
     public var remaining: Int?
     /// A mailbox whose domain belongs to the organisation: opening it needs the lost password.
     public var inOwnMailDomain: Bool

@@ -4,14 +4,15 @@
 public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
-        Passkey.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareTokenTraits.traits, MobilePhone.traits,
-        AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestionsTraits.traits,
-        RecoveryCodes.traits, TemporaryAccessPass.traits, AppPasswordTraits.traits,
+        Passkey.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
+        AlternatePhoneTraits.traits, OfficePhoneTraits.traits, EmailMethod.traits, SecurityQuestions.traits,
+        RecoveryCodes.traits, TemporaryAccessPass.traits, AppPassword.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        Passkey.self, TOTPApp.self, MobilePhone.self, EmailMethod.self, RecoveryCodes.self, TemporaryAccessPass.self,
+        Passkey.self, TOTPApp.self, HardwareToken.self, MobilePhone.self, EmailMethod.self, SecurityQuestions.self, RecoveryCodes.self,
+        TemporaryAccessPass.self, AppPassword.self,
     ]
 
     /// Capabilities that this release can verify.
@@ -42,18 +43,11 @@ enum ConvergeAppTraits {
     static let traits = MethodTraits(
         .convergeApp, icon: "app",
         capabilities: [
-            CapabilityTraits(.appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
+            CapabilityTraits(
+                .appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
             TOTPApp.code,
         ],
         group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
-}
-
-/// Hardware OATH tokens from the organisation's inventory.
-enum HardwareTokenTraits {
-    static let traits = MethodTraits(
-        .hardwareToken, icon: "token",
-        capabilities: [CapabilityTraits(.hardwareCode, .typedCode, signIn: .counts, reset: .counts, change: .counts)],
-        group: .token, strength: 3, limitGroup: "apps", limit: 5)
 }
 
 /// A second number, called when the first phone is gone.
@@ -77,24 +71,4 @@ enum OfficePhoneTraits {
         ],
         group: .office, strength: 6, add: .administrator, change: .administrator, delete: .administrator, inWizard: true,
         needsDirectoryValue: true)
-}
-
-/// Security questions: a second gate of a reset, for people without an administrator role.
-enum SecurityQuestionsTraits {
-    static let traits = MethodTraits(
-        .securityQuestions, icon: "questions",
-        capabilities: [
-            CapabilityTraits(
-                .securityQuestions, .answers, signIn: .never, reset: .counts, change: .never,
-                conditions: [.reset: [.twoGates, .secondGateOnly, .notAdministrator]])
-        ],
-        group: .questions, strength: 8, inWizard: true)
-}
-
-/// Passwords for programs that cannot show a sign-in page.
-enum AppPasswordTraits {
-    static let traits = MethodTraits(
-        .appPassword, icon: "apppw",
-        capabilities: [CapabilityTraits(.appPassword, .elsewhere, signIn: .never, reset: .never, change: .never)],
-        group: nil, strength: 20, limit: 40, counted: false)
 }

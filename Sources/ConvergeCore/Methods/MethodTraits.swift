@@ -90,11 +90,14 @@ public struct CapabilityTraits: Hashable, Sendable {
     public let conditions: [Purpose: Set<ServiceCondition>]
     /// Directory data that nobody confirmed may already be offered at a reset gate.
     public let offeredUnconfirmed: Bool
+    /// A set: it counts only while it has as many as policy asks for.
+    public let needsFullSet: Bool
 
     public init(
         _ capability: Capability, _ manner: Manner, signIn: Usefulness, reset: Usefulness, change: Usefulness,
-        conditions: [Purpose: Set<ServiceCondition>] = [:], offeredUnconfirmed: Bool = false
+        conditions: [Purpose: Set<ServiceCondition>] = [:], offeredUnconfirmed: Bool = false, needsFullSet: Bool = false
     ) {
+        self.needsFullSet = needsFullSet
         self.capability = capability
         self.manner = manner
         self.signIn = signIn

@@ -214,18 +214,61 @@ public struct PasswordPolicy: Hashable, Codable, Sendable {
     }
 }
 
+/// How many security questions, and which beyond ours.
+public struct QuestionPolicy: Hashable, Codable, Sendable {
+    /// How many a person answers to register: 3 to 5.
+    public var toRegister: Int
+    /// How many of them are asked at a reset: 3 to 5, no more than are registered.
+    public var toReset: Int
+    /// Questions of the organisation, at most 20.
+    public var custom: [String]
+
+    public init(toRegister: Int = 3, toReset: Int = 3, custom: [String] = []) {
+        self.toRegister = toRegister
+        self.toReset = toReset
+        self.custom = custom
+    }
+}
+
+/// Passwords for programs that cannot show a sign-in page.
+public struct AppPasswordPolicy: Hashable, Codable, Sendable {
+    /// People of whom a second step is enforced may make them. Those made before can be deleted, and stop working, when it is off.
+    public var allowed: Bool
+    /// They outlive a reset of the account's password.
+    public var survivesReset: Bool
+
+    public init(allowed: Bool = false, survivesReset: Bool = false) {
+        self.allowed = allowed
+        self.survivesReset = survivesReset
+    }
+}
+
 /// What policy says about single methods, the same for everybody.
 public struct MethodSettings: Hashable, Codable, Sendable {
+    public var questions: QuestionPolicy
+    public var appPasswords: AppPasswordPolicy
+    /// The strongest method is asked for first, whatever anybody chose.
+    public var strongestFirst: Bool
     public var passkeys: AuthenticatorRules
 
-    public init(passkeys: AuthenticatorRules = AuthenticatorRules()) {
+    public init(
+        questions: QuestionPolicy = QuestionPolicy(), appPasswords: AppPasswordPolicy = AppPasswordPolicy(), strongestFirst: Bool = false,
+        passkeys: AuthenticatorRules = AuthenticatorRules()
+    ) {
         self.passkeys = passkeys
+        self.questions = questions
+        self.appPasswords = appPasswords
+        self.strongestFirst = strongestFirst
     }
 
     /// A version that was kept from a release without a setting has its default.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(passkeys: try values.decodeIfPresent(AuthenticatorRules.self, forKey: .passkeys) ?? AuthenticatorRules())
+        self.init(
+            questions: try values.decodeIfPresent(QuestionPolicy.self, forKey: .questions) ?? QuestionPolicy(),
+            appPasswords: try values.decodeIfPresent(AppPasswordPolicy.self, forKey: .appPasswords) ?? AppPasswordPolicy(),
+            strongestFirst: try values.decodeIfPresent(Bool.self, forKey: .strongestFirst) ?? false,
+            passkeys: try values.decodeIfPresent(AuthenticatorRules.self, forKey: .passkeys) ?? AuthenticatorRules())
     }
 }
 

@@ -30,6 +30,8 @@ public enum NotCounting: Hashable, Sendable {
     case notForAdministrators
     /// The kind of authenticator that holds a passkey is not one that policy allows.
     case authenticatorNotAllowed
+    /// A set of answers that was enough once.
+    case setTooSmall
 }
 
 extension Standing {
@@ -92,6 +94,7 @@ extension Standing {
         let conditions = lines.reduce(into: Set<ServiceCondition>()) { $0.formUnion($1.conditions[purpose] ?? []) }
         if conditions.contains(.notAdministrator), person.isAdministrator { return .notForAdministrators }
         if conditions.contains(.twoGates), policy.resetGates != 2 { return .needsTwoGates }
+        if lines.contains(where: \.needsFullSet) { return .setTooSmall }
         return .notAllowed(since: nil)
     }
 }

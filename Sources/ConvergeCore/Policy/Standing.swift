@@ -137,6 +137,7 @@ public struct Standing: Sendable {
             return conditionsHold(traits.conditions[purpose] ?? []) && isOpen(capability) ? .offeredOnly : .never
         case .counts:
             guard policyAllows(capability, for: purpose), isAuthenticatorAllowed(credential) else { return .never }
+            if traits.needsFullSet, let have = credential.remaining, have < policy.methods.questions.toReset { return .never }
             if credential.inOwnMailDomain, purpose == .change || !policy.ownMailDomainsCount { return .never }
             return .counts
         }

@@ -63,12 +63,14 @@ extension Standing {
     }
 
     /// With one credential more, as its owner would register it.
-    private func adding(_ kind: MethodKind) -> Standing {
+    ///
+    /// - Parameter count: how many, where it is a set.
+    func adding(_ kind: MethodKind, count: Int? = nil) -> Standing {
         let name = "new:" + kind.rawValue
         let capabilities = Set(MethodRegistry.traits(of: kind).capabilities.map(\.capability))
         let new = Credential(
             id: CredentialID(name), method: kind, capabilities: capabilities.intersection(MethodRegistry.implementedCapabilities),
-            channel: name, addedAt: Moment(ms: 0))
+            channel: name, addedAt: Moment(ms: 0), remaining: count)
         return Standing(person: person, credentials: credentials + [new], policy: policy)
     }
 }
@@ -128,7 +130,7 @@ extension Standing {
 
     /// What is asked for first when everything can be reached.
     public var usualDefault: CredentialUse? {
-        DefaultMethod.effective(offered: counting(for: .signIn), credentials: credentials, preference: person.preference)
+        effectiveDefault(offered: counting(for: .signIn))
     }
 }
 

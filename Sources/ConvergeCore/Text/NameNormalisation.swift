@@ -1,9 +1,7 @@
-import Foundation
-
 /// A name to sign in with, and the one written rule by which two such names are the same.
 ///
-/// The rule: no white space at either end; compatibility composition (NFKC, UAX #15); capitals and small letters alike (upper case,
-/// then lower case, until nothing changes, so `Straße` is `STRASSE` and a final sigma is a sigma). At most 113 Unicode scalars
+/// The rule: no white space at either end; compatibility composition and capitals and small letters alike, as in
+/// `compatibilityFolded`. At most 113 Unicode scalars
 /// (what Entra takes) after that. Refused: nothing at all, white space inside, control, format (zero-width, direction), private-use
 /// and unassigned characters: they are invisible, or what they normalise to may change with the next edition of Unicode.
 ///
@@ -24,7 +22,7 @@ public struct SignInName: Hashable, Codable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         guard text.utf8.count <= Self.maximumBytes else { return nil }
         let typed = text.trimmingSpaces()
-        let normalised = Self.fold(typed)
+        let normalised = typed.compatibilityFolded
         guard !normalised.isEmpty, normalised.unicodeScalars.count <= Self.maximumLength,
             typed.unicodeScalars.allSatisfy(Self.isAllowed), normalised.unicodeScalars.allSatisfy(Self.isAllowed)
         else { return nil }
@@ -51,16 +49,6 @@ public struct SignInName: Hashable, Codable, Sendable, CustomStringConvertible {
     public func hash(into hasher: inout Hasher) { hasher.combine(normalised) }
 
     public var description: String { typed }
-
-    private static func fold(_ text: String) -> String {
-        var folded = text.precomposedStringWithCompatibilityMapping
-        for _ in 0..<4 {
-            let next = folded.uppercased().lowercased().precomposedStringWithCompatibilityMapping
-            if next.utf8.elementsEqual(folded.utf8) { break }
-            folded = next
-        }
-        return folded
-    }
 
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.properties.isWhitespace { return false }

@@ -13,15 +13,9 @@ extension Administration {
         let new: NewPerson
     }
 
-    /// What is wrong with a row; nil: with the whole file.
-    private struct RowProblem: Sendable {
-        let row: Int
-        let text: String
-    }
-
     /// Thrown to undo a rehearsal.
     private struct Rehearsed: Error {
-        let problems: [RowProblem]
+        let problems: [CSVTable.Problem]
     }
 
     /// Adds everybody of a CSV file, or nobody: every broken row is told by its number.
@@ -34,59 +28,34 @@ extension Administration {
     ) async throws -> [Imported] {
         let (rows, broken) = try Self.rows(bytes)
         let problems = broken + (try await rehearse(rows))
-        try Self.refuse(problems)
+        try CSVTable.refuse(problems, nothing: Self.nothing)
         let passwords = try await hashes(rows.count, progress: progress)
         let now = self.now
         try await instance.database.write { db in
             let late = zip(rows, passwords).compactMap { row, password in problem(of: row, hash: password.hash, now, db) }
             // Thrown inside the transaction: nothing stays.
-            try Self.refuse(late)
+            try CSVTable.refuse(late, nothing: Self.nothing)
         }
         return zip(rows, passwords).map { Imported(name: $0.new.name, password: $1.password) }
     }
 
-    private static func refuse(_ problems: [RowProblem]) throws {
-        guard !problems.isEmpty else { return }
-        let lines = problems.sorted { $0.row < $1.row }.map { "Row \($0.row): \($0.text)" }
-        throw Problem((lines + ["Nobody was added."]).joined(separator: "\n"))
-    }
+    private static let nothing = "Nobody was added."
 
     // MARK: reading
 
     private static let columns = ["name", "displayName", "kind", "roles", "groups", "mobile", "email", "officePhone"]
 
-    private static func rows(_ bytes: [UInt8]) throws -> ([ImportRow], [RowProblem]) {
-        let rows: [CSVRow]
-        do {
-            rows = try CSV.read(bytes, allowsUneven: true)
-        } catch {
-            throw Problem("Row \(error.row), column \(error.column): the file is not CSV (\(error.kind.rawValue)). Nobody was added.")
-        }
-        guard let header = rows.first?.fields.map({ $0.trimmingSpaces() }) else { throw Problem("The file is empty.") }
-        try check(header)
-        var read: [ImportRow] = [], problems: [RowProblem] = []
-        for row in rows.dropFirst() {
-            guard row.fields.count == header.count else {
-                problems.append(RowProblem(row: row.number, text: "\(row.fields.count) fields instead of \(header.count)."))
-                continue
-            }
-            let values = Dictionary(zip(header, row.fields.map { CSV.unguarded($0).trimmingSpaces() }), uniquingKeysWith: { $1 })
+    private static func rows(_ bytes: [UInt8]) throws -> ([ImportRow], [CSVTable.Problem]) {
+        let table = try CSVTable(bytes, columns: columns, required: ["name"], nothing: nothing)
+        var read: [ImportRow] = [], problems = table.problems
+        for row in table.rows {
             do {
-                read.append(ImportRow(number: row.number, new: try person(values)))
+                read.append(ImportRow(number: row.number, new: try person(row.values)))
             } catch let problem as Problem {
-                problems.append(RowProblem(row: row.number, text: problem.description))
+                problems.append(.init(row: row.number, text: problem.description))
             }
         }
         return (read, problems)
-    }
-
-    private static func check(_ header: [String]) throws {
-        for column in header where !columns.contains(column) {
-            let near = Nearest.nearest(to: column, in: columns).map { " Did you mean “\($0)”?" } ?? ""
-            throw Problem("There is no column “\(column)”.\(near) Nobody was added.")
-        }
-        guard Set(header).count == header.count else { throw Problem("A column stands there twice. Nobody was added.") }
-        guard header.contains("name") else { throw Problem("The column “name” is missing. Nobody was added.") }
     }
 
     private static func person(_ values: [String: String]) throws -> NewPerson {
@@ -111,7 +80,7 @@ extension Administration {
     // MARK: adding
 
     /// Adds everybody and takes it back, to find what is wrong.
-    private func rehearse(_ rows: [ImportRow]) async throws -> [RowProblem] {
+    private func rehearse(_ rows: [ImportRow]) async throws -> [CSVTable.Problem] {
         let now = self.now
         do {
             return try await instance.database.write { db in
@@ -123,12 +92,12 @@ extension Administration {
     }
 
     /// Adds the person of a row; what is wrong with it, if anything.
-    private func problem(of row: ImportRow, hash: Secret, _ now: Moment, _ db: any Connection) -> RowProblem? {
+    private func problem(of row: ImportRow, hash: Secret, _ now: Moment, _ db: any Connection) -> CSVTable.Problem? {
         do {
             try insert(row.new, hash: hash, mustChange: true, now: now, as: .personImported, db)
             return nil
         } catch {
-            return RowProblem(row: row.number, text: "\(error)")
+            return CSVTable.Problem(row: row.number, text: "\(error)")
         }
     }
 

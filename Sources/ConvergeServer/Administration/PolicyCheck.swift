@@ -227,7 +227,9 @@ struct PolicyNumbers {
 
     func report() -> Administration.CheckReport {
         var report = numbers
-        report.lint = (PolicyLint(document: document, groups: groups, hasAttestationRoots: hasAttestationRoots).entries + doors + emergencies + unsatisfied)
+        report.lint =
+            (PolicyLint(document: document, groups: groups, hasAttestationRoots: hasAttestationRoots).entries + doors + emergencies
+            + unsatisfied)
             .sorted { ($0.level, $0.code, $0.text) < ($1.level, $1.code, $1.text) }
         return report
     }

@@ -33,6 +33,13 @@ struct PolicyFile {
         MethodRegistry.implementedCapabilities.filter { MethodRegistry.traits(of: $0).service(for: purpose) == .counts }.sorted()
     }
 
+    /// What a campaign may ask people to register: what the wizard can.
+    static var proposable: [Capability] {
+        usable(for: .signIn).filter { capability in
+            MethodRegistry.implemented.contains { $0.traits.inWizard && $0.implements.contains(capability) }
+        }
+    }
+
     /// The same as a sentence says them.
     static func names(usableFor purpose: Purpose) -> String { usable(for: purpose).map(\.rawValue).joined(separator: ", ") }
 }

@@ -70,6 +70,9 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("bridge", .section, "", "One proof with something that is no longer allowed, good for registering a replacement."),
         PolicyKey("session", .section, "", "How long people stay signed in."),
         PolicyKey("password", .section, "", "Which passwords are taken."),
+        PolicyKey("questions", .section, "", "Security questions: how many, and which beyond the predefined ones."),
+        PolicyKey("appPasswords", .section, "", "Passwords for programs that cannot show a sign-in page."),
+        PolicyKey("strongestFirst", .flag, "false", "Ask for the strongest method first, whatever people chose as their default."),
         PolicyKey("passkeys", .section, "", "Which authenticators may hold a passkey."),
         PolicyKey("trustedNetworks", .list, "", "The organisation's own networks, such as `192.0.2.0/24`."),
         PolicyKey("emergencyAccounts", .list, "", "User names that must always get in; `policy check` watches them."),
@@ -124,7 +127,7 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("campaigns[].name", .text, nil, "The campaign's name, which people read under “Why am I being asked?”."),
         PolicyKey("campaigns[].applies", .scope, "all", "Whom it applies to."),
         PolicyKey(
-            "campaigns[].register", .choice(PolicyFile.usable(for: .signIn).map(\.rawValue)), nil,
+            "campaigns[].register", .choice(PolicyFile.proposable.map(\.rawValue)), nil,
             "What people are asked to register, where it does not count for them already."),
         PolicyKey(
             "campaigns[].snoozeDays", .number(0...14), "1", "Days until somebody who put it off is asked again; 0: at the next sign-in."),
@@ -145,6 +148,13 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("password.minimumLength", .number(8...64), "12", "The shortest password."),
         PolicyKey("password.bannedWords", .list, "", "Words of the organisation that passwords must not be built on."),
         PolicyKey("password.reuseLast", .flag, "false", "Whether the last password may be chosen again."),
+        PolicyKey("questions.toRegister", .number(3...5), "3", "How many security questions people answer to register."),
+        PolicyKey("questions.toReset", .number(3...5), "3", "How many of them are asked at a reset; no more than are registered."),
+        PolicyKey("questions.custom", .list, "", "Up to 20 questions of the organisation, shown as they are written."),
+        PolicyKey(
+            "appPasswords.allowed", .flag, "false",
+            "Whether people of whom a second step is enforced may make them. Off, those made before stop working and can be deleted."),
+        PolicyKey("appPasswords.survivesReset", .flag, "false", "Whether they go on working after a reset of the account's password."),
         PolicyKey(
             "passkeys.allow", .list, "",
             "Kinds of authenticators (AAGUID) that may be registered and used; left out: all. Passkeys of other kinds stop counting."),

@@ -32,7 +32,11 @@ struct PolicyReader {
             mfa: rules(top, "mfa").map { mfaRule($0) }, reset: rules(top, "reset").map { resetRule($0) },
             registration: rules(top, "registration").map { registrationRule($0) },
             campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), session: session(top),
-            password: password(top), methods: MethodSettings(passkeys: passkeys(top)), trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
+            password: password(top),
+            methods: MethodSettings(
+                questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst"),
+                passkeys: passkeys(top)),
+            trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
         unique(document.mfa.map(\.name), "mfa")
         unique(document.reset.map(\.name), "reset")
         unique(document.registration.map(\.name), "registration")
@@ -118,6 +122,29 @@ struct PolicyReader {
                 problem(section, word, "\(text) is no kind of authenticator such as 2fc0579f-8113-47ea-b116-bb5a8db9202a")
                 return nil
             })
+    }
+
+    private mutating func questions(_ top: Section) -> QuestionPolicy {
+        let section = subsection(top, "questions")
+        let policy = QuestionPolicy(
+            toRegister: number(section, "toRegister") ?? 3, toReset: number(section, "toReset") ?? 3,
+            custom: list(section, "custom").map { $0.trimmingSpaces() })
+        if policy.toReset > policy.toRegister {
+            problem(section, "toReset", "a reset cannot ask for \(policy.toReset) answers when people register \(policy.toRegister)")
+        }
+        if policy.custom.count > 20 { problem(section, "custom", "it takes up to 20 questions") }
+        for text in policy.custom where !(3...200).contains(text.count) {
+            problem(section, "custom", "a question takes 3 to 200 characters: “\(text.prefix(40))”")
+        }
+        if Set(policy.custom.map(\.compatibilityFolded)).count < policy.custom.count {
+            problem(section, "custom", "a question occurs twice")
+        }
+        return policy
+    }
+
+    private mutating func appPasswords(_ top: Section) -> AppPasswordPolicy {
+        let section = subsection(top, "appPasswords")
+        return AppPasswordPolicy(allowed: flag(section, "allowed"), survivesReset: flag(section, "survivesReset"))
     }
 
     private mutating func networks(_ top: Section) -> [String] {

@@ -110,6 +110,20 @@ extension PolicyDocument {
                     .init(key: "reuseLast", value: .flag(password.reuseLast)),
                 ])),
             .init(
+                key: "questions",
+                value: .mapping([
+                    .init(key: "toRegister", value: .number(methods.questions.toRegister)),
+                    .init(key: "toReset", value: .number(methods.questions.toReset)),
+                    .init(key: "custom", value: .list(methods.questions.custom)),
+                ])),
+            .init(
+                key: "appPasswords",
+                value: .mapping([
+                    .init(key: "allowed", value: .flag(methods.appPasswords.allowed)),
+                    .init(key: "survivesReset", value: .flag(methods.appPasswords.survivesReset)),
+                ])),
+            .init(key: "strongestFirst", value: .flag(methods.strongestFirst)),
+            .init(
                 key: "passkeys",
                 value: .mapping([
                     .init(key: "allow", value: .list(methods.passkeys.allowed.sorted().map(\.description))),

@@ -21,6 +21,7 @@ extension Instance {
         let instance = Instance(
             config: config, world: world, database: database, organisation: organisation, keys: keys,
             people: PersonStore(organisation: organisation), credentials: CredentialStore(organisation: organisation, keys: keys),
+            tokens: TokenStore(organisation: organisation, keys: keys),
             groups: GroupStore(organisation: organisation), policies: PolicyStore(organisation: organisation),
             flows: FlowStore(organisation: organisation, keys: keys), sessions: SessionStore(organisation: organisation),
             audit: AuditStore(organisation: organisation), outbox: OutboxStore(organisation: organisation, keys: keys),

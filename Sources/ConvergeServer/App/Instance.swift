@@ -15,6 +15,7 @@ public struct Instance: Sendable, CustomStringConvertible {
     let keys: KeyRing
     let people: PersonStore
     let credentials: CredentialStore
+    let tokens: TokenStore
     let groups: GroupStore
     let policies: PolicyStore
     let flows: FlowStore

@@ -98,6 +98,22 @@ public final class PasswordHasher: Sendable {
         try await admit { pairs.map { Self.verify($0.secret, $0.phc) } }
     }
 
+    /// A round of jobs in one admission; all are done, whatever the first ones give.
+    func work(_ jobs: [SlowJob]) async throws -> SlowResults {
+        guard !jobs.isEmpty else { return SlowResults() }
+        let salted = jobs.map { ($0, random(16)) }
+        return try await admit { [cost] in
+            var results = SlowResults()
+            for (job, salt) in salted {
+                switch job {
+                case .hash(let secret): results.note(secret, hash: try Self.hash(secret, cost: cost, salt: salt))
+                case .compare(let secret, let phc): if Self.verify(secret, phc) { results.noteMatch(job) }
+                }
+            }
+            return results
+        }
+    }
+
     /// Costs what `verify` costs and is false: for names that do not exist, so that the duration tells nothing.
     @discardableResult
     public func verifyDummy(_ secret: Secret) async throws -> Bool {

@@ -8,6 +8,8 @@ public struct CredentialRecord: Sendable, Hashable {
     public let hint: String
     public let sealed: String
     public let spentStep: Int64?
+    /// By how many steps the clock of a hardware token differs.
+    public let drift: Int
     public let lastUsed: [Purpose: Moment]
 
     public var id: CredentialID { credential.id }
@@ -41,7 +43,7 @@ public struct CredentialStore: Sendable {
         let bytes = try keys.open(Sealed(record.sealed), aad: Self.aad(record.id, record.person))
         return OpenCredential(
             credential: record.credential, content: try JSONText.decode(CredentialContent.self, from: bytes),
-            spentStep: record.spentStep)
+            spentStep: record.spentStep, drift: record.drift)
     }
 
     /// What two gates must not share, and what tells that two credentials travel over one channel.
@@ -51,21 +53,22 @@ public struct CredentialStore: Sendable {
     /// comes in the same millisecond as another is dated a moment later.
     public func insert(
         _ credential: Credential, of person: PersonID, content: CredentialContent, hint: String, spentStep: Int64? = nil,
-        _ db: any Connection
+        drift: Int = 0, _ db: any Connection
     ) throws {
         let sealed = try keys.seal(JSONText.bytes(content), aad: Self.aad(credential.id, person))
         try db.execute(
             """
             INSERT INTO credential (id, organisation_id, person_id, method, state, source, serves, capabilities, verified_by,
                 verified_ms, channel_key, hint, sealed, added_ms, from_first_wizard, own_mail_domain, valid_from_ms,
-                valid_until_ms, remaining, spent_step, authenticator, version)
+                valid_until_ms, remaining, spent_step, drift_steps, authenticator, version)
             VALUES (\(credential.id), \(organisation), \(person), \(credential.method), \(credential.state), \(credential.source),
                 \(Self.list(credential.serves.map(\.rawValue))), \(Self.list(credential.capabilities.map(\.rawValue))),
                 \(credential.verifiedBy), \(credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
                 COALESCE((SELECT MAX(added_ms) + 1 FROM credential WHERE person_id = \(person)
                     AND added_ms BETWEEN \(credential.addedAt) AND \(credential.addedAt + Self.crowd)), \(credential.addedAt)),
                 \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
-                \(credential.validUntil), \(credential.remaining), \(spentStep), \(credential.authenticator?.description), 1)
+                \(credential.validUntil), \(credential.remaining), \(spentStep), \(drift),
+                \(credential.authenticator?.description), 1)
             """)
     }
 
@@ -148,6 +151,13 @@ public struct CredentialStore: Sendable {
                 WHERE id = \(credential) AND state = 'active' AND (spent_step IS NULL OR spent_step < \(step)) RETURNING id
                 """
             ).isEmpty
+        case .driftingStep(let credential, let step, let drift):
+            return try !db.rows(
+                """
+                UPDATE credential SET spent_step = \(step), drift_steps = \(drift)
+                WHERE id = \(credential) AND state = 'active' AND (spent_step IS NULL OR spent_step < \(step)) RETURNING id
+                """
+            ).isEmpty
         case .recoveryCode(let credential, let hash):
             let won = try !db.rows(
                 """
@@ -190,7 +200,8 @@ public struct CredentialStore: Sendable {
         lastUsed[.change] = try row.optionalMoment("last_change_ms")
         return CredentialRecord(
             credential: credential, person: try row.id("person_id", as: PersonSubject.self), hint: try row.text("hint"),
-            sealed: try row.text("sealed"), spentStep: try row.optionalInteger("spent_step"), lastUsed: lastUsed)
+            sealed: try row.text("sealed"), spentStep: try row.optionalInteger("spent_step"),
+            drift: try row.int("drift_steps"), lastUsed: lastUsed)
     }
 
     /// What decisions look at.

@@ -7,7 +7,7 @@ struct SealedStore: Sendable {
 
     /// A table with a column `sealed`.
     enum Table: String, CaseIterable, Sendable {
-        case credential, flow, outbox
+        case credential, flow, outbox, hardwareToken = "hardware_token"
 
         /// What binds a value to its row.
         fileprivate func aad(_ row: Row) throws -> String {
@@ -17,6 +17,7 @@ struct SealedStore: Sendable {
                 CredentialStore.aad(CredentialID(id), try row.id("person_id", as: PersonSubject.self))
             case .flow: FlowStore.aad(FlowID(id))
             case .outbox: OutboxStore.aad(id)
+            case .hardwareToken: TokenStore.aad(id)
             }
         }
     }

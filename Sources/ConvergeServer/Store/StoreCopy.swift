@@ -54,7 +54,7 @@ public struct StoreCopy: Sendable {
         Table("policy_version", "organisation_id", "version"), Table("flow", "id"), Table("session", "id"),
         Table("browser", "secret_hash", "person_id"), Table("budget", "key"), Table("outbox", "id"),
         Table("delivery_trouble", "organisation_id", "channel"), Table("audit", "id"), Table("notice_link", "hash"),
-        Table("admin_code", "hash"),
+        Table("admin_code", "hash"), Table("hardware_token", "id"),
     ]
 
     /// Rows at once: enough that statements cost little, few enough for the values that a statement may have.

@@ -12,7 +12,10 @@ enum ChallengeView {
         case .usePasskey(let request):
             around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
             return PasskeyPage(ceremony: .use(request), around: around)
-        case nil, .createPasskey, .scan, .phone, .email:
+        case .questions(let questions):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            return QuestionsPage(questions: questions, around: around)
+        case nil, .createPasskey, .chooseQuestions, .token, .scan, .phone, .email:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,
                 around: around)

@@ -47,7 +47,7 @@ struct Challenger {
     ///
     /// An app's code may come from any of the person's apps that are offered.
     func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
-        if let refusal = method(of: state.use)?.incomplete(state, answer) { return .refused(refusal) }
+        if let refusal = incomplete(answer, state) { return .refused(refusal) }
         let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
         guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
@@ -63,7 +63,10 @@ struct Challenger {
             switch try compare(answer, state, use) {
             case .right(let claim, let references):
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
-                    if case .step = claim, !isCeremony { spent = true }
+                    switch claim {
+                    case .step, .driftingStep: spent = !isCeremony
+                    case .recoveryCode, .pass: break
+                    }
                     continue
                 }
                 // One passed gate of a reset is no sign-in: somebody else may hold that one.
@@ -83,6 +86,7 @@ struct Challenger {
             try instance.budgets.giveBack(Budgets.codes(state.use.credential, knownBrowser: knownBrowser).map(\.key), db)
             return .refused(Refusal(.codeSpent))
         }
+        if !late { state = try afterWrong(state) }
         return .refused(refusal(state, late: late))
     }
 
@@ -92,6 +96,22 @@ struct Challenger {
         return Refusal(.passkeyCopied)
     }
 
+    /// Why an answer is none at all.
+    func incomplete(_ answer: Answer, _ state: ChallengeState) -> Refusal? { method(of: state.use)?.incomplete(state, answer) }
+
+    /// What has to be hashed before an answer is compared.
+    func slowWork(_ answer: Answer, _ state: ChallengeState) throws -> [SlowJob] {
+        guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return [] }
+        return method.slowWork(state, answer, try instance.credentials.open(record), try context)
+    }
+
+    private func afterWrong(_ state: ChallengeState) throws -> ChallengeState {
+        guard !MethodRegistry.traits(of: state.use.capability).manner.isCode, let method = method(of: state.use),
+            let record = dossier.credential(state.use.credential)
+        else { return state }
+        return method.afterWrong(state, try instance.credentials.open(record), try context)
+    }
+
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
         if late { return Refusal(.codeExpired) }
         if state.use.capability == .passkey { return state.triesLeft > 0 ? Refusal(.passkeyWrong) : Refusal(.passkeyTooMany) }
@@ -99,6 +119,7 @@ struct Challenger {
         switch state.use.capability {
         case .recoveryCode: return Refusal(.recoveryWrong, count: state.triesLeft)
         case .temporaryAccessPass: return Refusal(.passWrong, count: state.triesLeft)
+        case .securityQuestions: return Refusal(.answersWrong, count: state.triesLeft)
         default: return Refusal(.codeWrong, count: state.triesLeft)
         }
     }

@@ -28,7 +28,13 @@ struct Registrar {
             let content = try instance.credentials.open(record).content
             state.typed = content.phone?.e164 ?? content.email?.address
         }
+        if kind == .hardwareToken { state.typed = try instance.tokens.assignedSerial(of: dossier.person.id, db) }
         return method.beginEnrolment(state, try context)
+    }
+
+    /// What has to be hashed before an input is taken.
+    func slowWork(_ input: EnrolmentInput, _ state: EnrolmentState) throws -> [SlowJob] {
+        try MethodRegistry.method(state.method)?.slowWork(state, input, context) ?? []
     }
 
     /// Where a registration stands.
@@ -46,7 +52,7 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let context = try context, step = method.continueEnrolment(state, input, context)
+        let context = try context, step = method.continueEnrolment(state, try lookedUp(input), context)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
             var same = state
@@ -64,6 +70,13 @@ struct Registrar {
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         let use = try write(new, firstWizard: firstWizard)
         return .finished(Proof(use: use, at: dossier.now, references: new.references))
+    }
+
+    /// An answer with what the store knows about it.
+    private func lookedUp(_ input: EnrolmentInput) throws -> EnrolmentInput {
+        guard case .answer(var answer) = input, !answer["serial"].isEmpty else { return input }
+        answer.token = try instance.tokens.free(serial: answer["serial"], for: dossier.person.id, db)
+        return .answer(answer)
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
@@ -119,10 +132,11 @@ struct Registrar {
         let now = dossier.now
         let credential = Credential(
             id: instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
-            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, inOwnMailDomain: new.inOwnMailDomain,
-            authenticator: new.authenticator)
+            verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, remaining: new.remaining,
+            inOwnMailDomain: new.inOwnMailDomain, authenticator: new.authenticator)
         try instance.credentials.insert(
-            credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, db)
+            credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, drift: new.drift, db)
+        if let token = new.token, try !instance.tokens.activate(token, as: credential.id, of: dossier.person.id, db) { throw Overtaken() }
         // A value of the directory that was replaced by another one is gone with it.
         if let old = new.replaces ?? new.confirms {
             try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, at: now, db)

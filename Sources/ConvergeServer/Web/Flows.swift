@@ -13,10 +13,31 @@ protocol Conversation {
     static func act(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
     ) async throws -> Reply
+    /// What has to be hashed before a step is taken; asked where a form brings answers to questions.
+    static func slowWork(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> [SlowJob]
     /// Where such a conversation begins.
     static var start: String { get }
     /// Where a browser goes that comes back to a conversation which is over.
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply
+}
+
+extension Conversation {
+    static func slowWork(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> [SlowJob] { [] }
+
+    /// Takes one step, after whatever is too slow for its transaction.
+    static func prepareAndAct(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
+    ) async throws -> Reply {
+        guard action == "enrol" || !request.form["answer-1"].isEmpty else { return try await act(flow, action, request, instance) }
+        let jobs = try await instance.database.read { db in try slowWork(flow, action, request, instance, db) }
+        var request = request
+        request.form.slow = try await instance.hasher.work(jobs)
+        return try await act(flow, action, request, instance)
+    }
 }
 
 /// The addresses of all conversations: `/flows/{id}` and `/flows/{id}/{action}`.
@@ -32,7 +53,7 @@ enum FlowRoutes {
             let path = "/flows/" + (request.parameters["id"] ?? "")
             do {
                 return try await with(request, instance) {
-                    try await $0.act($1, request.parameters["action"] ?? "", request, instance)
+                    try await $0.prepareAndAct($1, request.parameters["action"] ?? "", request, instance)
                 }
             } catch is Overtaken {
                 return .redirect(path)

@@ -3,6 +3,8 @@ import ConvergeCore
 /// A form as sent: names and values, bounded before it is read.
 struct Fields: Sendable {
     private let fields: [String: String]
+    /// What of it was hashed, where something had to be before the transaction.
+    var slow = SlowResults()
 
     init(_ fields: [String: String] = [:]) {
         self.fields = fields
@@ -15,7 +17,7 @@ struct Fields: Sendable {
     func isTicked(_ name: String) -> Bool { fields[name] != nil }
 
     /// All of them, as methods read them.
-    var answer: Answer { Answer(fields) }
+    var answer: Answer { Answer(fields, slow: slow) }
 
     /// Longest value of one field that a person types, in bytes.
     static let longest = 4096

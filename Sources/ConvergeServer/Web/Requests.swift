@@ -6,7 +6,7 @@ struct AnonymousRequest: Sendable {
     let path: String
     let parameters: [String: String]
     let query: Fields
-    let form: Fields
+    var form: Fields
     /// Keyed hash of the browser's long-lived cookie.
     let browserHash: String
     /// The secret in the session cookie, when there is one.

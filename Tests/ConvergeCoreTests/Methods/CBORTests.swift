@@ -84,7 +84,9 @@ struct CBORTests {
         func key(_ entries: [(Int, CBOR)]) -> CBOR { .map(entries.map { CBOREntry(.integer($0.0), $0.1) }) }
         let zeros = [UInt8](repeating: 1, count: 32)
         func rsa(_ bytes: Int, _ exponent: [UInt8] = [1, 0, 1]) -> CBOR {
-            key([(1, .integer(3)), (3, .integer(-257)), (-1, .bytes([0x80] + Array(repeating: 1, count: bytes - 1))), (-2, .bytes(exponent))])
+            key([
+                (1, .integer(3)), (3, .integer(-257)), (-1, .bytes([0x80] + Array(repeating: 1, count: bytes - 1))), (-2, .bytes(exponent)),
+            ])
         }
         for broken in [
             key([(1, .integer(2)), (3, .integer(-7)), (-1, .integer(1)), (-2, .bytes(zeros)), (-3, .bytes(zeros))]),
@@ -100,7 +102,9 @@ struct CBORTests {
         let text = "cb69481e-8ff7-4039-93ec-0a2729a154a8"
         #expect(AAGUID(text)?.description == text && AAGUID(text.uppercased())?.description == text)
         #expect(AuthenticatorNames.name(of: AAGUID(text)!) == "YubiKey 5" && AuthenticatorNames.name(of: .none) == nil)
-        for wrong in ["", "cb69481e8ff7403993ec0a2729a154a8", text + "0", "cb69481-e8ff7-4039-93ec-0a2729a154a8", text.replacing("c", with: "g")] {
+        for wrong in [
+            "", "cb69481e8ff7403993ec0a2729a154a8", text + "0", "cb69481-e8ff7-4039-93ec-0a2729a154a8", text.replacing("c", with: "g"),
+        ] {
             #expect(AAGUID(wrong) == nil, "\(wrong)")
         }
     }

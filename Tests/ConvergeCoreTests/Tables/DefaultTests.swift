@@ -16,6 +16,21 @@ struct DefaultTests {
         return nil
     }
 
+    @Test func `where policy asks for the strongest first, nothing that was chosen counts`() {
+        let phone = phone(verifiedBy: .text), passkey = credential(.passkey), app = credential(.totpApp)
+        var document = policy(mfa: [.appCode, .text, .passkey])
+        document.methods.strongestFirst = true
+        var scene = Scene(Cast.ada, [phone, app, passkey], document)
+        scene.person.preference = [phone.use(.text)]
+        #expect(scene.standing.usualDefault == passkey.use(.passkey))
+        let offered = [phone.use(.text), app.use(.appCode)]
+        #expect(scene.standing.effectiveDefault(offered: offered) == app.use(.appCode), "of what is offered now")
+        #expect(scene.standing.inDefaultOrder(offered).map(\.capability) == [.appCode, .text])
+        document.methods.strongestFirst = false
+        scene.document = document
+        #expect(scene.standing.usualDefault == phone.use(.text))
+    }
+
     @Test func `1: a phone verified by text is texted`() {
         let phone = phone(verifiedBy: .text)
         #expect(effective([phone], [.text, .call]) == phone.use(.text))

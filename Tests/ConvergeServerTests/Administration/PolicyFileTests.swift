@@ -62,11 +62,16 @@ struct PolicyFileTests {
     @Test("a capability that does not exist yet is refused with those that do")
     func capabilities() {
         let text = { (word: String) in "mfa: [{name: A, allow: [\(word)]}]\nreset: []\nregistration: []\n" }
-        #expect(problems(text("call")) == ["Line 1: mfa[].allow: call does not exist in this release. These do: appCode, text."])
+        let usable = PolicyFile.usable(for: .signIn).map(\.rawValue).joined(separator: ", ")
+        #expect(usable.hasPrefix("app") && usable.contains("appCode") && usable.contains("text"))
+        for missing in Capability.allCases where !MethodRegistry.implementedCapabilities.contains(missing) {
+            let told = "Line 1: mfa[].allow: \(missing.rawValue) does not exist in this release. These do: \(usable)."
+            #expect(problems(text(missing.rawValue)) == [told])
+        }
         #expect(problems(text("appCod")) == ["Line 1: mfa[].allow: appCod is not a method's capability; did you mean appCode?"])
         #expect(
             problems(text("emailCode")) == [
-                "Line 1: mfa[].allow: emailCode cannot serve as a second step at sign-in. These do: appCode, text."
+                "Line 1: mfa[].allow: emailCode cannot serve as a second step at sign-in. These do: \(usable)."
             ])
         #expect(problems(text("recoveryCode")).first?.contains("registration[].recoveryCodes") == true)
         #expect(problems(text("appCode, text")).isEmpty)

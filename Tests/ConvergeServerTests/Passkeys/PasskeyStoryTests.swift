@@ -21,7 +21,11 @@ struct PasskeyStoryTests {
         #expect(first.challenge != second.challenge, "a try spends its challenge")
         story.key.origin = "http://localhost:8080"
         // An answer to the challenge before comes too late.
-        try await browser.submit("/answer", story.key.use(TestPage(status: 200, path: "", html: #"<h1></h1> data-options="{&quot;challenge&quot;:&quot;\#(first.challenge)&quot;}""#)))
+        try await browser.submit(
+            "/answer",
+            story.key.use(
+                TestPage(status: 200, path: "", html: #"<h1></h1> data-options="{&quot;challenge&quot;:&quot;\#(first.challenge)&quot;}""#))
+        )
         #expect(browser.page.says("That passkey did not match"))
         try await browser.submit("/answer", story.key.use(browser.page))
         #expect(browser.page.path == "/", "\(browser.page.text)")
@@ -83,7 +87,9 @@ struct PasskeyStoryTests {
             if !isGood { try await story.browser.open("/sign-in") }
         }
         #expect(try await story.reasons().filter { $0 == "passkey.copied" }.count == 3)
-        let told = try await story.server.messages().filter { $0.body.contains("A passkey was refused") || $0.subject.contains("was refused") }
+        let told = try await story.server.messages().filter {
+            $0.body.contains("A passkey was refused") || $0.subject.contains("was refused")
+        }
         #expect(told.count == 3, "\(told.map(\.body))")
     }
 
@@ -115,7 +121,8 @@ struct PasskeyStoryTests {
         try await browser.post("/sign-in/passkey", ticket.merging(late) { $1 })
         #expect(browser.page.says("This page was open for too long"))
         try await browser.open("/sign-in")
-        let good = try story.key.use(browser.page), hidden = try #require(browser.page.forms.first { $0.action == "/sign-in/passkey" }).hidden
+        let good = try story.key.use(browser.page),
+            hidden = try #require(browser.page.forms.first { $0.action == "/sign-in/passkey" }).hidden
         let other = TestBrowser(story.server)
         try await other.open("/sign-in")
         let foreign = try #require(other.page.forms.first { $0.action == "/sign-in/passkey" }).hidden
@@ -223,7 +230,9 @@ struct PasskeyStoryTests {
         document.methods.passkeys.allowed = [AAGUID("cb69481e-8ff7-4039-93ec-0a2729a154a8")!]
         var effects: [String: [Administration.PolicyEffect]] = [:]
         _ = try await administration.check(document) { effects[$0.name] = $0.effects }
-        #expect(effects["ada"]?.contains(.losesSecondStep) == true && effects["ada"]?.contains(.stranded) == true, "no bridge for a kind in doubt")
+        #expect(
+            effects["ada"]?.contains(.losesSecondStep) == true && effects["ada"]?.contains(.stranded) == true,
+            "no bridge for a kind in doubt")
         document.methods.passkeys = AuthenticatorRules(needsAttestation: true)
         let report = try await administration.check(document)
         #expect(report.obstacles.contains { $0.contains("passkeys.attestationRoots") })

@@ -27,7 +27,8 @@ final class SoftKey: @unchecked Sendable {
     }
 
     static func asked(_ page: TestPage, _ place: SourceLocation = #_sourceLocation) throws -> Asked {
-        let found = try #require(page.html.firstMatch(of: /data-options="([^"]*)"/), "“\(page.heading)” has no ceremony", sourceLocation: place)
+        let found = try #require(
+            page.html.firstMatch(of: /data-options="([^"]*)"/), "“\(page.heading)” has no ceremony", sourceLocation: place)
         let json = String(found.1).replacing("&quot;", with: "\"").replacing("&#39;", with: "'").replacing("&amp;", with: "&")
         return try JSONDecoder().decode(Asked.self, from: Data(json.utf8))
     }

@@ -178,6 +178,8 @@ struct WebAuthnVectorTests {
         var changed = leaf
         changed[leaf.count - 1] ^= 1
         #expect(!anchors.isAnchored([changed], at: Self.now))
-        #expect(AttestationAnchors(pem: "") == nil && AttestationAnchors(pem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----") == nil)
+        #expect(
+            AttestationAnchors(pem: "") == nil
+                && AttestationAnchors(pem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----") == nil)
     }
 }

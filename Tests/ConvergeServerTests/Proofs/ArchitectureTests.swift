@@ -47,7 +47,8 @@ extension ArchitectureRule {
             #"\bDate\(\)|\bDate\.now|Clock\.now|timeIntervalSinceNow|ContinuousClock|SuspendingClock|Dispatch(Wall)?Time|NIODeadline|CFAbsolute|cclock_(wall|monotonic)|clock_gettime|gettimeofday|CLOCK_REALTIME|systemUptime|(?<![.\w])time\(nil"#,
             planted: [
                 (server + "Web/A.swift", "let now = Date()"), (core + "Policy/A.swift", "let now = Date.now"),
-                (server + "Delivery/A.swift", "let at = ContinuousClock.now"), ("Sources/converge/A.swift", "clock_gettime(id, &time)"), (server + "Web/C.swift", "let now = cclock_wall()"),
+                (server + "Delivery/A.swift", "let at = ContinuousClock.now"), ("Sources/converge/A.swift", "clock_gettime(id, &time)"),
+                (server + "Web/C.swift", "let now = cclock_wall()"),
             ]),
         .only(
             "one door to randomness", in: ["Base/World.swift"],

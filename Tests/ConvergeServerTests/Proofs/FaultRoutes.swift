@@ -53,6 +53,12 @@ enum FaultRoutes {
             "enrolment change", "enrolment again", "enrolment code", "/security-info/codes", "/security-info/codes/kept",
             "proof use", "proof send", "proof answer", "/security-info/replace",
         ],
+        "sets": [
+            "/sign-in", "sign-in start", "sign-in email", "sign-in code", "sign-in enrol", "sign-in finish",
+        ],
+        "ownThings": [
+            "/sign-in", "sign-in answer", "/security-info/app-passwords", "/security-info/add", "enrolment enrol",
+        ],
         "contacts": [
             "/sign-in", "sign-in answer", "/security-info/confirm", "enrolment confirm", "enrolment code", "/security-info/add",
             "enrolment email",

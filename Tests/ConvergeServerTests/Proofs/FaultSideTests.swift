@@ -146,6 +146,54 @@ struct FaultSideTests {
         walk.expectPosts("securityInfoAside")
     }
 
+    @Test("a wizard that asks for security questions")
+    func sets() async throws {
+        let walk = try await FaultWalk(), server = walk.server
+        try await server.changePolicy {
+            $0.mfa = []
+            $0.reset[0].allow = [.emailCode, .securityQuestions]
+            $0.reset[0].gates = 2
+            $0.registration = [RegistrationRule(name: "Register", requireForMFA: false, requireForReset: true, recoveryCodes: false)]
+        }
+        try await server.add("ben")
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ben", "password": TestServer.password])
+        try await walk.submit("/start")
+        try await walk.submit("/email", ["email": "ben@mail.example"])
+        try await walk.submit("/code", ["code": server.latestCode(to: "ben@mail.example")])
+        try await walk.submit("/enrol", Self.answers)
+        try await walk.submit("/finish")
+        #expect(walk.page.path == "/", "\(walk.page.text)")
+        walk.expectPosts("sets")
+    }
+
+    static let answers = [
+        "question-1": "first-pet", "answer-1": "Mr. Whiskers", "question-2": "first-car", "answer-2": "green Mini",
+        "question-3": "soft-toy", "answer-3": "Bertram",
+    ]
+
+    @Test("security info: an app password, a set of questions")
+    func ownThings() async throws {
+        let walk = try await FaultWalk(), server = walk.server
+        try await server.changePolicy {
+            $0.registration = []
+            $0.reset[0].allow.insert(.securityQuestions)
+            $0.methods.appPasswords.allowed = true
+        }
+        try await household(server)
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ben", "password": TestServer.password])
+        try await walk.submit("/answer", ["code": walk.browser.appCode(secret: Self.secret)])
+        try await walk.open("/security-info/app-passwords")
+        try await walk.submit("/security-info/app-passwords", ["name": "Mail", "service": "imap"])
+        try await walk.open("/security-info/add")
+        try await walk.post(
+            "/security-info/add", try #require(walk.page.forms.first).hidden.merging(["method": "securityQuestions"]) { $1 })
+        try await walk.submit("/enrol", Self.answers)
+        #expect(walk.page.path.hasPrefix("/security-info?"), "\(walk.page.text)")
+        walk.expectPosts("ownThings")
+    }
+
     @Test("security info: the directory's number is right, a mailbox more")
     func contacts() async throws {
         let walk = try await FaultWalk(), server = walk.server

@@ -116,6 +116,10 @@ extension Example {
                 method: .yourMethod("email"), isForSignIn: false,
                 reasons: [MoreInformationPage.becauseOfReset(policy: "Password reset", gates: 2, have: 2)], choices: Choices([])),
             person: ada),
+        Example("app-password-new", NewAppPasswordPage(form: flow, errors: [FieldError("name", Refusal(.fieldEmpty))]), person: ada),
+        Example(
+            "app-password", AppPasswordPage(password: Secret("abcd-efgh-ijkl-mnop-qrst-uvwx-yz23-4567"), name: "Mail on my laptop"),
+            person: ada),
         Example("make-codes", MakeCodesPage(form: Form("/security-info/codes")), person: ada),
         Example("make-codes-again", MakeCodesPage(form: Form("/security-info/codes"), left: 3), person: ada),
         Example("sign-out-everywhere", SignOutEverywherePage(form: Form("/security-info/sign-out-everywhere")), person: ada),
@@ -152,9 +156,9 @@ extension Example {
         defaultMethod: .asked("appCode"), changeDefault: .link("/security-info/default"), add: .link("/security-info/add"),
         spares: [
             .init(
-                lost: Message("security.spare.phone"), answer: Message("security.spare.phone-bad"), isGood: false,
+                lost: Message("security.spare.get-codes"), answer: Message("security.spare.remedy"), isGood: false,
                 fix: .link("/security-info/recovery-codes")),
-            .init(lost: Message("security.spare.password"), answer: Message("security.spare.password-good"), isGood: true),
+            .init(lost: Message("security.spare.reset"), answer: Message("security.spare.reset-good"), isGood: true),
         ],
         recoveryCodesLeft: 8, newRecoveryCodes: .link("/security-info/recovery-codes"),
         signOutEverywhere: .link("/security-info/sign-out-everywhere"), notice: .added("mobilePhone"))

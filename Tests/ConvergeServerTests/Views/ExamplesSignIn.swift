@@ -23,7 +23,9 @@ extension Example {
     ]
 
     static let challenge = [
-        Example("challenge-passkey", PasskeyPage(ceremony: .use(passkeyRequest), around: Around(form: flow, rememberDays: 14, others: otherWays, who: who))),
+        Example(
+            "challenge-passkey",
+            PasskeyPage(ceremony: .use(passkeyRequest), around: Around(form: flow, rememberDays: 14, others: otherWays, who: who))),
         Example(
             "challenge-passkey-refused",
             PasskeyPage(
@@ -47,6 +49,11 @@ extension Example {
         Example(
             "before-change",
             CodePage(ask: .app, form: flow, lead: CodePage.beforeChange, crumb: .back(Message("layout.nav.security"), "/security-info"))),
+        Example(
+            "questions",
+            QuestionsPage(
+                questions: [.predefined("first-pet"), .custom("What lies under the lighthouse?"), .predefined("first-car")],
+                around: Around(form: flow, errors: [FieldError(nil, Refusal(.answersWrong, count: 3))], who: who))),
         Example("send", SendPage(channel: .text, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
         Example("send-mail", SendPage(channel: .mail, to: .maskedAddress("a…@h…"), form: flow, who: who)),
         Example("other-ways", OtherWaysPage(choices: otherWays, who: who)),
@@ -86,7 +93,8 @@ extension Example {
         Example(
             "wizard-passkey-name",
             PasskeyPage(
-                ceremony: .create(passkeyCreation), around: Around(form: flow, errors: [FieldError("name", Refusal(.nameTooLong, count: 40))]))),
+                ceremony: .create(passkeyCreation),
+                around: Around(form: flow, errors: [FieldError("name", Refusal(.nameTooLong, count: 40))]))),
         Example(
             "more-information",
             MoreInformationPage(
@@ -153,6 +161,20 @@ extension Example {
                 ask: .text, form: flow, lead: CodePage.sent(.number("+44 7700 900184"), at: now, until: now + .minutes(5)),
                 errors: [FieldError("code", Refusal(.codeWrong, count: 3))], sendAgain: flow,
                 progress: Progress(steps: steps, current: 2), ways: [.changeNumber(.post(flow))])),
+        Example(
+            "wizard-questions",
+            ChooseQuestionsPage(
+                pool: SecurityQuestion.pool(QuestionPolicy(custom: ["What lies under the lighthouse?"])),
+                chosen: [
+                    ChosenAnswer(question: .predefined("first-pet"), answer: Secret("Mr. Whiskers")),
+                    ChosenAnswer(question: nil, answer: Secret("")), ChosenAnswer(question: nil, answer: Secret("")),
+                ],
+                around: Around(
+                    form: flow, errors: [FieldError("question-1", Refusal(.questionEmpty).about("question-2"))],
+                    progress: Progress(steps: steps, current: 2)))),
+        Example(
+            "wizard-token",
+            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.serialUnknown))]))),
         Example(
             "wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
         Example(

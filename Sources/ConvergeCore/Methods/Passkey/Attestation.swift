@@ -119,7 +119,8 @@ extension AttestationObject {
     }
 
     private func certified(
-        _ chain: CBOR, _ algorithm: PasskeyAlgorithm, _ signature: [UInt8], of signed: [UInt8], _ kind: AAGUID, _ trust: any AttestationTrust,
+        _ chain: CBOR, _ algorithm: PasskeyAlgorithm, _ signature: [UInt8], of signed: [UInt8], _ kind: AAGUID,
+        _ trust: any AttestationTrust,
         _ now: Moment
     ) throws(PasskeyProblem) -> AttestationStrength {
         let certificates = chain.array?.compactMap(\.bytes) ?? []

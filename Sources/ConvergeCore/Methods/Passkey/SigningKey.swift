@@ -97,7 +97,10 @@ public enum SigningKey: Hashable, Sendable {
         let entries: [(Int, CBOR)] =
             switch self {
             case .p256(let point):
-                [(1, .integer(2)), (3, .integer(-7)), (-1, .integer(1)), (-2, .bytes(Array(point[..<32]))), (-3, .bytes(Array(point[32...])))]
+                [
+                    (1, .integer(2)), (3, .integer(-7)), (-1, .integer(1)), (-2, .bytes(Array(point[..<32]))),
+                    (-3, .bytes(Array(point[32...]))),
+                ]
             case .ed25519(let bytes): [(1, .integer(1)), (3, .integer(-8)), (-1, .integer(6)), (-2, .bytes(bytes))]
             case .rsa(let modulus, let exponent):
                 [(1, .integer(3)), (3, .integer(-257)), (-1, .bytes(modulus)), (-2, .bytes(exponent))]

@@ -54,6 +54,7 @@ enum PasswordChange {
         try instance.sessions.forgetRemembered(of: id, db)
         try instance.flows.closeAll(of: id, except: keepFlow, now: now, db)
         try unlock(id, instance, db)
+        if isReset, !dossier.policy.methods.appPasswords.survivesReset { try AppPasswords.revokeAll(of: dossier, ledger) }
         try ledger.note(isReset ? .resetPassword : .changedPassword, dossier.record)
         if !isReset || dossier.policy.notifyPerson {
             try ledger.tell(isReset ? .passwordReset : .passwordChanged, dossier, except: proved)

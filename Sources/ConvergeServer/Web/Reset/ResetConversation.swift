@@ -40,6 +40,13 @@ enum ResetConversation: Conversation {
         }
     }
 
+    static func slowWork(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> [SlowJob] {
+        guard let turn = try ResetTurn(flow, request, instance, db), let challenge = turn.state.challenge else { return [] }
+        return try turn.challenger.slowWork(request.form.answer, challenge)
+    }
+
     private static func save(_ turn: ResetTurn) throws {
         let saved = try turn.instance.flows.update(
             turn.flow, state: turn.state, policyVersion: turn.dossier.document.version, now: turn.request.now, turn.ledger.db)

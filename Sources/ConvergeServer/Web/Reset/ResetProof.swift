@@ -144,6 +144,7 @@ extension ResetTurn {
     mutating func takeAnswer() throws -> Refusal? {
         guard case .code(let kind) = page else { return nil }
         let answer = request.form.answer, gate = state.passed.count + 1
+        if let challenge = state.challenge, let refusal = challenger.incomplete(answer, challenge) { return refusal }
         let manner = MethodRegistry.traits(of: kind).manner
         if manner.isCode, answer.code.trimmingSpaces().isEmpty { return Refusal(.codeEmpty) }
         if manner == .ceremony, let refusal = Passkey.incomplete(answer) { return refusal }

@@ -13,12 +13,12 @@ struct ChangeDefault {
     /// What may be asked for first, in the order in which it would be chosen automatically.
     static func candidates(_ dossier: Dossier) -> [CredentialUse] {
         let implemented = dossier.standing.counting(for: .signIn).filter { MethodRegistry.implementedCapabilities.contains($0.capability) }
-        return DefaultMethod.ordered(implemented, credentials: dossier.standing.credentials)
+        return dossier.standing.inDefaultOrder(implemented)
     }
 
     func page(errors: [FieldError] = []) throws -> Reply {
         let candidates = Self.candidates(dossier), now = dossier.standing.usualDefault
-        guard candidates.count > 1 else { return .redirect("/security-info") }
+        guard candidates.count > 1, !dossier.policy.methods.strongestFirst else { return .redirect("/security-info") }
         let choices = try candidates.map { use in
             let value = try dossier.credential(use.credential).flatMap { try MethodWords.value($0, isProven: true, instance).0 }
             return ChangeDefaultPage.choice(use.capability.rawValue, value: use.formValue, detail: value, isNow: use == now)
@@ -35,6 +35,7 @@ struct ChangeDefault {
         return try await instance.database.write { db in
             guard let (dossier, _) = try instance.dossier(verified.dossier.person.id, request, db) else { throw Overtaken() }
             guard let use = CredentialUse(form: request.form["default"]), candidates(dossier).contains(use),
+                !dossier.policy.methods.strongestFirst,
                 let record = dossier.credential(use.credential)
             else {
                 return try ChangeDefault(dossier, instance).page(errors: [FieldError("default", Refusal(.changedElsewhere))])

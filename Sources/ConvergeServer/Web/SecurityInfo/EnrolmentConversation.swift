@@ -56,6 +56,17 @@ enum EnrolmentConversation: Conversation {
         }
     }
 
+    static func slowWork(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> [SlowJob] {
+        guard let input = EnrolmentInput.from(action, request.form), let person = flow.person,
+            let state = try instance.flows.state(EnrolmentFlowState.self, of: flow),
+            let (dossier, _) = try instance.dossier(person, request, db)
+        else { return [] }
+        let registrar = Registrar(instance: instance, dossier: dossier, ledger: Ledger(instance, db, request: request))
+        return try registrar.slowWork(input, state.enrolment)
+    }
+
     private static func whenVerified(
         _ request: AnonymousRequest, _ instance: Instance, _ run: @escaping @Sendable (RecentlyVerifiedRequest) async throws -> Reply
     ) async throws -> Reply {

@@ -24,6 +24,9 @@ struct EnrolmentView {
             case .email(let typed): try contactToConfirm ?? email(typed)
             case .createPasskey(let creation): passkey(creation)
             case .usePasskey: throw Fault("a registration asks for a passkey that exists")
+            case .chooseQuestions(let pool, let chosen): chooseQuestions(pool, chosen)
+            case .token(let serial): token(serial)
+            case .questions: throw Fault("a registration asks for the answers of a challenge")
             case .code(let length, let sentTo, _, let canSendAgain): code(length, sentTo, canSendAgain)
             }
         }
@@ -58,6 +61,19 @@ struct EnrolmentView {
             around: Around(
                 form: form("enrol"), errors: refusal.map { [FieldError(field, $0)] } ?? [], progress: progress, notice: notice,
                 crumb: crumb, ways: ways))
+    }
+
+    private func token(_ serial: String) -> TokenPage {
+        TokenPage(
+            serial: serial,
+            around: Around(form: form("enrol"), errors: errors("code"), progress: progress, notice: notice, crumb: crumb, ways: ways))
+    }
+
+    private func chooseQuestions(_ pool: [SecurityQuestion], _ chosen: [ChosenAnswer]) -> ChooseQuestionsPage {
+        ChooseQuestionsPage(
+            pool: pool, chosen: chosen,
+            around: Around(
+                form: form("enrol"), errors: errors("question-1"), progress: progress, notice: notice, crumb: crumb, ways: ways))
     }
 
     /// A value that the directory knows: shown before its code is sent.

@@ -100,9 +100,7 @@ struct ProofTurn {
     /// What is asked for first: the default, where something counts.
     var first: CredentialUse? {
         let standing = dossier.standing, counting = standing.counting(for: .signIn), offered = self.offered
-        return DefaultMethod.effective(
-            offered: offered.filter(Set(counting).contains), credentials: standing.credentials, preference: dossier.person.preference,
-            counting: counting) ?? offered.first
+        return standing.effectiveDefault(offered: offered.filter(Set(counting).contains), counting: counting) ?? offered.first
     }
 
     /// Somebody signed in sits at a browser that is known.

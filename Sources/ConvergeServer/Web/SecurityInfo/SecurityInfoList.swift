@@ -22,13 +22,15 @@ struct SecurityInfoList {
             let candidates = ChangeDefault.candidates(dossier)
             var page = SecurityInfoPage(rows: try rows)
             page.defaultMethod = standing.usualDefault.map { .asked($0.capability.rawValue) }
-            page.changeDefault = candidates.count > 1 ? .link("/security-info/default") : nil
+            page.changeDefault = candidates.count > 1 && !dossier.policy.methods.strongestFirst ? .link("/security-info/default") : nil
             page.add = .link("/security-info/add")
             page.spares = spares
             if NewRecoveryCodes.mayMake(dossier) {
                 page.recoveryCodesLeft = NewRecoveryCodes.left(dossier)
                 page.newRecoveryCodes = .link("/security-info/codes")
             }
+            page.appPasswords = try AppPasswords.all(of: dossier).map(appPassword)
+            page.newAppPassword = standing.mayMakeAppPasswords ? .link(AppPasswordRoutes.path) : nil
             page.signOutEverywhere = .link("/sign-out-everywhere")
             page.notice = saved(candidates) ?? wanting
             return page
@@ -40,7 +42,8 @@ struct SecurityInfoList {
     /// What was just done; with an offer, where something new would come before what was chosen.
     private func saved(_ candidates: [CredentialUse]) -> Notice? {
         guard let saved = SavedNotice(query: request.query["saved"]) else { return nil }
-        if case .added(let kind) = saved, !dossier.person.preference.isEmpty, let first = candidates.first, first != standing.usualDefault,
+        if case .added(let kind) = saved, !dossier.policy.methods.strongestFirst, !dossier.person.preference.isEmpty,
+            let first = candidates.first, first != standing.usualDefault,
             standing.credential(first.credential)?.method == kind
         {
             return Notice(kind: .saved, message: saved.notice.message, detail: Message("security.better-default"))
@@ -61,40 +64,67 @@ struct SecurityInfoList {
         return nil
     }
 
-    /// What would still work if something were lost.
+    /// What would still work if any one thing were lost, said plainly; and the one addition that would help most.
     private var spares: [SecurityInfoPage.Spare] {
-        var spares: [SecurityInfoPage.Spare] = []
-        if standing.anythingCountsForSignIn, dossier.policy.recoveryCodes {
-            let isGood = (NewRecoveryCodes.left(dossier) ?? 0) > 0
+        let report = standing.lossReport
+        var spares = [Purpose.signIn, .reset].filter(report.works.contains).map { purpose -> SecurityInfoPage.Spare in
+            let loss = report.losses.first { $0.purpose == purpose }, name = purpose == .signIn ? "sign-in" : "reset"
+            return .init(
+                lost: Message("security.spare.\(name)"),
+                answer: loss.map { Message("security.spare.\(name)-bad", ["method": .message(.yourMethod($0.method.rawValue))]) }
+                    ?? Message("security.spare.\(name)-good"),
+                isGood: loss == nil)
+        }
+        if dossier.policy.resetInScope, standing.missingGates > 0 {
             spares.append(
                 .init(
-                    lost: Message("security.spare.phone"),
-                    answer: Message(isGood ? "security.spare.phone-good" : "security.spare.phone-bad"),
-                    isGood: isGood, fix: isGood ? nil : .link("/security-info/codes")))
+                    lost: Message("security.spare.reset"),
+                    answer: Message("security.spare.password-bad", ["count": .number(standing.missingGates)]), isGood: false,
+                    fix: .link("/security-info/add")))
         }
-        if dossier.policy.resetInScope {
-            let isGood = standing.missingGates == 0
-            spares.append(
-                .init(
-                    lost: Message("security.spare.password"),
-                    answer: isGood
-                        ? Message("security.spare.password-good")
-                        : Message("security.spare.password-bad", ["count": .number(standing.missingGates)]),
-                    isGood: isGood, fix: isGood ? nil : .link("/security-info/add")))
-        }
+        if let remedy = report.remedy { spares.append(cheapest(remedy)) }
         return spares
+    }
+
+    private func cheapest(_ remedy: LossRemedy) -> SecurityInfoPage.Spare {
+        switch remedy {
+        case .recoveryCodes:
+            .init(
+                lost: Message("security.spare.get-codes"), answer: Message("security.spare.remedy"), isGood: false,
+                fix: .link("/security-info/codes"))
+        case .method(let kind):
+            .init(
+                lost: Message("security.spare.add", ["method": .message(.method(kind.rawValue))]), answer: Message("security.spare.remedy"),
+                isGood: false, fix: .link("/security-info/add"))
+        }
     }
 
     // MARK: rows
 
     private var rows: [MethodRow] {
         get throws {
-            try dossier.credentials.filter { $0.credential.method != .recoveryCodes && !isOver($0.credential) }.map { record in
+            try dossier.credentials.filter { !Self.apart.contains($0.credential.method) && !isOver($0.credential) }.map { record in
                 var row = try self.row(record)
                 row.actions = actions(record.credential)
                 return row
             }
         }
+    }
+
+    /// What has a section of its own.
+    private static let apart: Set<MethodKind> = [.recoveryCodes, .appPassword]
+
+    private func appPassword(_ record: CredentialRecord) throws -> MethodRow {
+        let content = try instance.credentials.open(record).content
+        var row = MethodRow(icon: record.credential.traits.icon, title: Message("app-password.row", ["name": .text(content.label ?? "")]))
+        row.meta = [
+            Message("app-password.for", ["service": .text(content.service ?? "")]),
+            SecurityInfoPage.history(
+                addedBy: record.credential.source, at: record.credential.addedAt, lastUsed: record.lastUsed.values.max()),
+        ]
+        if !standing.mayMakeAppPasswords { row.badges = [.notAllowed] }
+        row.actions = actions(record.credential)
+        return row
     }
 
     /// A pass that is used up or past its end.
@@ -208,6 +238,7 @@ enum NotCountingWords {
         for why in [signIn, reset] {
             switch why {
             case .ownMailDomain: return Message("security.not.own-domain")
+            case .setTooSmall: return Message("security.not.set-too-small")
             case .registeredForOtherFeature: return Message("security.not.other-feature")
             default: continue
             }

@@ -83,6 +83,15 @@ enum SignInConversation: Conversation {
 
     // MARK: acting
 
+    static func slowWork(
+        _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> [SlowJob] {
+        guard let input = EnrolmentInput.from(action, request.form), let turn = try SignInTurn(flow, request, instance, db),
+            let enrolment = turn.state.core.enrolment
+        else { return [] }
+        return try turn.registrar.slowWork(input, enrolment)
+    }
+
     static func act(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance
     ) async throws -> Reply {

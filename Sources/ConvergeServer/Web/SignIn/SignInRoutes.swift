@@ -39,7 +39,8 @@ enum SignInRoutes {
     ) -> PasswordPage {
         PasswordPage(
             form: form("/sign-in", request), name: name, errors: errors, notice: notice,
-            passkey: PasskeySignIn.isOpen(instance) ? PasskeySignIn.ceremony(request, instance) : nil, accessPass: link("/sign-in/pass", request))
+            passkey: PasskeySignIn.isOpen(instance) ? PasskeySignIn.ceremony(request, instance) : nil,
+            accessPass: link("/sign-in/pass", request))
     }
 
     static func form(_ action: String, _ request: AnonymousRequest) -> Form {

@@ -133,7 +133,7 @@ struct SignInView {
 
     /// What counts in the order of defaults, recovery codes and passes behind it.
     private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
-        let first = DefaultMethod.ordered(uses, credentials: dossier.standing.credentials)
+        let first = dossier.standing.inDefaultOrder(uses)
         return first + uses.filter { !first.contains($0) }
     }
 
@@ -305,7 +305,8 @@ struct SignInView {
     /// Inside a review: the code that confirms a value of the directory.
     private var confirmation: (any Page)? {
         get throws {
-            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment) else {
+            guard let enrolment = turn.state.core.enrolment, enrolment.confirms != nil, let prompt = try turn.registrar.prompt(enrolment)
+            else {
                 return nil
             }
             return try EnrolmentView(

@@ -10,8 +10,7 @@ struct SummaryRows {
     /// - Parameter confirm: what confirms a value that the directory knows; nil: no such button.
     func rows(confirm: ((CredentialID) -> Target)? = nil) throws -> [MethodRow] {
         let standing = dossier.standing
-        let first = DefaultMethod.effective(
-            offered: standing.counting(for: .signIn), credentials: standing.credentials, preference: dossier.person.preference)
+        let first = standing.usualDefault
         return try dossier.credentials.filter { $0.credential.traits.counted && $0.credential.state != .suspended }.map { record in
             let credential = record.credential, content = try instance.credentials.open(record).content
             var row = MethodRow(icon: credential.traits.icon, title: title(credential))

@@ -113,7 +113,7 @@ struct FieldError: Sendable {
             default: true
             }
         self.init(
-            isAboutField ? field : nil, heading: Message("problem.\(refusal.code.rawValue)"),
+            isAboutField ? refusal.field ?? field : nil, heading: Message("problem.\(refusal.code.rawValue)"),
             message: .refusal(refusal.code.rawValue, arguments))
     }
 

@@ -15,7 +15,9 @@ struct PasskeyForm: Sendable {
     let form: Form
 
     /// What the script adds, and what it says when the browser stopped.
-    private static let fields = ["attestation", "authenticatorData", "clientData", "id", "problem", "signature", "transports", "userHandle"]
+    private static let fields = [
+        "attestation", "authenticatorData", "clientData", "id", "problem", "signature", "transports", "userHandle",
+    ]
 
     init(_ kind: PasskeyCeremonyKind, _ form: Form) {
         self.kind = kind
@@ -73,7 +75,8 @@ struct RenamePage: Page {
 
     var frame: Frame {
         Frame(
-            heading: Message("rename.heading"), lead: Message("rename.lead"), crumb: .back(Message("layout.nav.security"), "/security-info"),
+            heading: Message("rename.heading"), lead: Message("rename.lead"),
+            crumb: .back(Message("layout.nav.security"), "/security-info"),
             errors: errors)
     }
 

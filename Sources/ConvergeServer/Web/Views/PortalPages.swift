@@ -145,11 +145,9 @@ struct ActivityPage: Page {
 struct GuidePage: Page {
     static let template = "portal/guide"
 
-    /// A method with its icon, in the order of the guide.
-    var methods: [(kind: String, icon: String)] = [
-        ("passkey", "passkey"), ("totpApp", "app"), ("mobilePhone", "phone"), ("email", "mail"), ("recoveryCodes", "codes"),
-        ("temporaryAccessPass", "pass"),
-    ]
+    /// Every method of this release, strongest first.
+    var methods: [(kind: String, icon: String)] = MethodRegistry.all.filter { MethodRegistry.method($0.kind) != nil }
+        .map { ($0.kind.rawValue, $0.icon) }
 
     var frame: Frame { Frame(layout: .portal(nil), heading: Message("guide.heading"), lead: Message("guide.lead")) }
 

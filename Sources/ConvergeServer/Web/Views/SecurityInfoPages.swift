@@ -22,6 +22,9 @@ struct SecurityInfoPage: Page {
     var recoveryCodesLeft: Int?
     /// Makes new recovery codes; nil where the organisation has none.
     var newRecoveryCodes: Target?
+    var appPasswords: [MethodRow] = []
+    /// Makes an app password; nil where policy has none.
+    var newAppPassword: Target?
     var signOutEverywhere: Target?
     var notice: Notice?
     var errors: [FieldError] = []
@@ -52,6 +55,9 @@ struct SecurityInfoPage: Page {
                     "make": Way(Message(left == 0 ? "security.codes.get" : "security.codes.renew"), target).slots(say),
                 ] as Slots
             },
+            "hasAppPasswords": !appPasswords.isEmpty || newAppPassword != nil, "anyAppPassword": !appPasswords.isEmpty,
+            "appPasswords": appPasswords.map { $0.slots(say, level: 3) },
+            "newAppPassword": newAppPassword.map { Way(Message("app-password.make"), $0).slots(say) },
             "everywhere": signOutEverywhere.map { Way(Message("security.everywhere.submit"), $0).slots(say) },
         ]
     }

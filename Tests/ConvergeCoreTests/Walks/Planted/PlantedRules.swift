@@ -53,9 +53,7 @@ struct PlantedTable {
         let offered = standing.offered(for: .signIn, reach: facts.reach, now: facts.now)
         let counting = standing.counting(for: .signIn)
         let usable = offered.filter(Set(counting).contains)
-        if let first = DefaultMethod.effective(
-            offered: usable, credentials: standing.credentials, preference: person.preference, counting: counting)
-        {
+        if let first = standing.effectiveDefault(offered: usable, counting: counting) {
             return .challenge(uses: offered, first: first, postpone: proofPostponement)  // 5
         }
         if !counting.isEmpty { return isDemanded ? .unreachable : leaveOut() }  // 6
