@@ -19,7 +19,7 @@ class Authenticator:
                 "options": {
                     "protocol": "ctap2",
                     "transport": transport,
-                    "hasResidentKey": True,
+                    "hasResidentKey": verifies,
                     "hasUserVerification": verifies,
                     "isUserVerified": verifies,
                     "automaticPresenceSimulation": True,
@@ -54,6 +54,11 @@ class Authenticator:
 
     def remove(self) -> None:
         self.session.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": self.id})
+
+
+def offers_nothing(person) -> None:
+    """A browser that offers no passkeys beside the names that it remembers: they are used by the button alone."""
+    person.context.add_init_script("if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false")
 
 
 def closes_the_window(person) -> None:

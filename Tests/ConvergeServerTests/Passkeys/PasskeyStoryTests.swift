@@ -221,7 +221,7 @@ struct PasskeyStoryTests {
     @Test func `a check names whom a list of kinds cuts off, before it applies; an attestation needs roots`() async throws {
         let story = try await PasskeyStory(), administration = Administration(story.server.instance)
         try await story.server.changePolicy { $0.mfa[0].allow = [.passkey] }
-        let id = story.ada, instance = story.server.instance
+        let id = try await story.server.add("eve"), instance = story.server.instance
         try await story.server.give(id, .passkey, content: CredentialContent(passkey: Self.content(.none)), by: .passkey)
         try await instance.database.write { db in
             try db.execute("UPDATE credential SET authenticator = \(AAGUID.none.description) WHERE method = 'passkey'")
@@ -231,7 +231,7 @@ struct PasskeyStoryTests {
         var effects: [String: [Administration.PolicyEffect]] = [:]
         _ = try await administration.check(document) { effects[$0.name] = $0.effects }
         #expect(
-            effects["ada"]?.contains(.losesSecondStep) == true && effects["ada"]?.contains(.stranded) == true,
+            effects["eve"]?.contains(.losesSecondStep) == true && effects["eve"]?.contains(.stranded) == true,
             "no bridge for a kind in doubt")
         document.methods.passkeys = AuthenticatorRules(needsAttestation: true)
         let report = try await administration.check(document)

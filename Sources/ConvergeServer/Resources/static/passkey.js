@@ -43,6 +43,8 @@ function send(form, fields) {
 function serve(form) {
   const options = JSON.parse(form.dataset.options), button = form.querySelector("[data-passkey-start]");
   const status = form.querySelector("[data-passkey-waiting]");
+  // What is said where no script runs, or where this one could not be fetched.
+  form.querySelector("[data-passkey-scriptless]")?.remove();
   if (!window.PublicKeyCredential) {
     form.querySelector("[data-passkey-missing]")?.removeAttribute("hidden");
     return;
