@@ -122,7 +122,7 @@ def test_a_security_key_as_the_second_step(server, new_person):
     ben.goto("/sign-in")
     closes_the_window(ben)
     ben.press(WITH_PASSKEY).see("The passkey was not used")
-    signed_in = audit(server, "--person", "ben", "--activity", "User signed in")
+    signed_in = audit(server, "--person", "ben", "--activity", "Signed in")
     assert signed_in[0]["details"]["amr"] == "pwd hwk user mfa", signed_in[0]["details"]
     # The other ways stay.
     sign_in(ben, "ben").page.get_by_text("Sign in another way").click()
@@ -160,7 +160,7 @@ def test_without_a_password(server, new_person):
     assert ben.page.get_by_label("Work email or user name").get_attribute("autocomplete") == "username webauthn"
     ben.press(WITH_PASSKEY)
     assert ben.path == "/"
-    amr = audit(server, "--person", "ben", "--activity", "User signed in")[0]["details"]["amr"]
+    amr = audit(server, "--person", "ben", "--activity", "Signed in")[0]["details"]["amr"]
     assert amr == "hwk user mfa", amr
     ben.goto("/security-info").see_heading("Security info")
     # Somebody else's finger.
