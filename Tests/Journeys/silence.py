@@ -46,7 +46,7 @@ class Secrets:
             self.learn(token, "a link")
 
     def typed(self, field: str, text: str) -> None:
-        if field not in SECRET_FIELDS:
+        if field not in SECRET_FIELDS and not field.startswith("answer-"):
             return
         self.learn(text, f"what was typed as {field}")
         if field == "number" and text.startswith("0"):

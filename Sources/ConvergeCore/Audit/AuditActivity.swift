@@ -16,6 +16,8 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case updated = "User updated security info"
     case deleted = "User deleted security info"
     case changedDefault = "User changed default security info"
+    case reportedLost = "User reported a phone as lost"
+    case undone = "User undid a change of security info"
     case reportedNotMe = "User reported a change as not theirs"
     case adminRegistered = "Admin registered security info"
     case adminDeleted = "Admin deleted security info"
@@ -63,7 +65,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     public var category: AuditCategory {
         switch self {
         case .startedRegistration, .registered, .registeredAllRequired, .reviewed, .postponedCampaign, .updated, .deleted, .changedDefault,
-            .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
+            .reportedLost, .undone, .reportedNotMe, .adminRegistered, .adminDeleted, .passCreated, .policyUpdated:
             .authenticationMethods
         case .resetProgress, .resetPassword, .resetByAdmin, .changedPassword, .unlocked, .resetBlocked, .resetRegistered,
             .resetPolicyChanged, .unlockedByAdmin:

@@ -42,6 +42,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case setupCodeWrong = "setup.code-wrong"
         case nameTaken = "setup.name-taken"
         case linkSpent = "link.spent"
+        case nothingTicked = "lost.nothing-ticked"
         case keptNotTicked = "recovery.not-kept"
         case passkeyWrong = "passkey.wrong"
         /// The person closed the browser's window, or let it wait.

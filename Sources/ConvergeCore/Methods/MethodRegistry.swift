@@ -47,7 +47,7 @@ enum ConvergeAppTraits {
                 .appNotification, .approval, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.twoGates]]),
             TOTPApp.code,
         ],
-        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true)
+        group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true, onPhone: true)
 }
 
 /// A second number, called when the first phone is gone.

@@ -149,11 +149,14 @@ public struct MethodTraits: Hashable, Sendable {
     public let needsDirectoryValue: Bool
     /// Whether one of these makes the person somebody who has held a proof. An administrator's pass does not.
     public let counted: Bool
+    /// It is gone when the phone is.
+    public let onPhone: Bool
 
     public init(
         _ kind: MethodKind, icon: String, capabilities: [CapabilityTraits], group: GateGroup?, strength: Int,
         limitGroup: String? = nil, limit: Int = 1, add: OwnerRight = .owner, change: OwnerRight = .nobody,
-        delete: OwnerRight = .owner, inWizard: Bool = false, needsDirectoryValue: Bool = false, counted: Bool = true
+        delete: OwnerRight = .owner, inWizard: Bool = false, needsDirectoryValue: Bool = false, counted: Bool = true,
+        onPhone: Bool = false
     ) {
         self.kind = kind
         self.icon = icon
@@ -168,6 +171,7 @@ public struct MethodTraits: Hashable, Sendable {
         self.inWizard = inWizard
         self.needsDirectoryValue = needsDirectoryValue
         self.counted = counted
+        self.onPhone = onPhone
     }
 
     /// Whether a credential of this method can prove who somebody is (the column *change* of the table).

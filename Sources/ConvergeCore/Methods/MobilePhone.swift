@@ -6,7 +6,7 @@ public enum MobilePhone: AuthenticationMethod {
             CapabilityTraits(.text, .sentCode(.text), signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
             CapabilityTraits(.call, .answeredCall, signIn: .counts, reset: .counts, change: .counts, offeredUnconfirmed: true),
         ],
-        group: .phone, strength: 4, change: .owner, inWizard: true)
+        group: .phone, strength: 4, change: .owner, inWizard: true, onPhone: true)
 
     public static let implements: Set<Capability> = [.text]
 

@@ -3,7 +3,8 @@ public enum TOTPApp: AuthenticationMethod {
     static let code = CapabilityTraits(.appCode, .typedCode, signIn: .counts, reset: .counts, change: .counts)
 
     public static let traits = MethodTraits(
-        .totpApp, icon: "app", capabilities: [code], group: .app, strength: 2, limitGroup: "apps", limit: 5, inWizard: true)
+        .totpApp, icon: "app", capabilities: [code], group: .app, strength: 2, limitGroup: "apps", limit: 5, inWizard: true,
+        onPhone: true)
 
     /// Bytes of a key: 160 bits, as RFC 4226 section 4 recommends.
     static let keyLength = 20

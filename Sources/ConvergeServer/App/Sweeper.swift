@@ -40,7 +40,10 @@ public struct Sweeper: ServiceLifecycle.Service {
     /// One round.
     func sweep() async throws {
         let now = instance.world.now(), store = self.store
-        try await instance.database.write { db in try store.expireMessages(now: now, db) }
+        try await instance.database.write { db in
+            try store.expireMessages(now: now, db)
+            try store.forgetReplaced(before: now - CredentialStore.undoLife, db)
+        }
         // Wrong codes against one credential in all stay counted until the owner proves another way.
         let kept = Budgets.ceiling(CredentialID(""))
         for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) { try await delete(over) }

@@ -17,11 +17,16 @@ enum NoticeEvent: Sendable, Hashable {
     case reported
     /// A passkey answered whose counter had not risen.
     case passkeyCopied
+    /// The phone was reported as lost or stolen.
+    case phoneLost
+    /// A replacement was taken back.
+    case methodRestored(MethodKind)
 
     /// The name under which a "this wasn't me" link remembers it: what happened, and to which method.
     var name: String {
         switch self {
-        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
+        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind),
+            .methodRestored(let kind):
             "\(word).\(kind.rawValue)"
         default: word
         }
@@ -31,10 +36,11 @@ enum NoticeEvent: Sendable, Hashable {
     init?(name: String) {
         let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
         let kind = parts.count == 2 ? MethodKind(rawValue: parts[1]) : nil
-        let ofMethod = kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0)] } ?? []
+        let ofMethod =
+            kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0), .methodRestored($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
-            .recoveryCodesMade, .reported, .passkeyCopied,
+            .recoveryCodesMade, .reported, .phoneLost, .passkeyCopied,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
         self = event
@@ -56,13 +62,16 @@ enum NoticeEvent: Sendable, Hashable {
         case .recoveryCodesMade: "codes-made"
         case .reported: "reported"
         case .passkeyCopied: "passkey-copied"
+        case .phoneLost: "phone-lost"
+        case .methodRestored: "restored"
         }
     }
 
     /// The event as a page, a mail and a text name it.
     var message: Message {
         switch self {
-        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind):
+        case .methodAdded(let kind), .methodChanged(let kind), .methodRemoved(let kind), .methodSuspended(let kind),
+            .methodRestored(let kind):
             .event(word, method: kind.rawValue)
         default: .event(word)
         }
@@ -81,7 +90,8 @@ enum NoticeEvent: Sendable, Hashable {
 
     var subject: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported, .wiped:
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .methodRestored, .recoveryCodesMade, .reported, .phoneLost,
+            .wiped:
             Message("mail.changed.subject")
         case .passwordReset, .passwordChanged, .passwordResetByAdministrator: Message("mail.password.subject")
         case .accessPassMade: Message("mail.pass.subject")
@@ -93,7 +103,8 @@ enum NoticeEvent: Sendable, Hashable {
 
     var lead: Message {
         switch self {
-        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .recoveryCodesMade, .reported: Message("mail.changed.lead")
+        case .methodAdded, .methodChanged, .methodRemoved, .methodSuspended, .methodRestored, .recoveryCodesMade, .reported, .phoneLost:
+            Message("mail.changed.lead")
         case .passwordReset: Message("mail.password.reset")
         case .passwordChanged: Message("mail.password.changed")
         case .passwordResetByAdministrator: Message("mail.password.reset-by-administrator")

@@ -88,12 +88,20 @@ public struct CredentialStore: Sendable {
             """)
     }
 
+    /// For so long a replacement can be undone.
+    public static let undoLife = Span.hours(24)
+
     /// Retires a credential; its content is forgotten.
-    public func retire(_ id: CredentialID, reason: String, replacedBy: CredentialID?, at now: Moment, _ db: any Connection) throws {
+    ///
+    /// - Parameter undoable: its content is kept for a day, so that its owner can take it back.
+    public func retire(
+        _ id: CredentialID, reason: String, replacedBy: CredentialID?, undoable: Bool = false, at now: Moment, _ db: any Connection
+    ) throws {
+        let content: SQL = undoable ? "sealed = sealed" : "sealed = '', hint = ''"
         try db.execute(
             """
             UPDATE credential SET state = 'retired', retired_ms = \(now), retired_reason = \(reason), replaced_by = \(replacedBy),
-                sealed = '', hint = '', version = version + 1 WHERE id = \(id) AND state <> 'retired'
+                \(fragment: content), version = version + 1 WHERE id = \(id) AND state <> 'retired'
             """)
         try db.execute("DELETE FROM recovery_code WHERE credential_id = \(id)")
         try db.execute("DELETE FROM access_pass WHERE credential_id = \(id)")
@@ -107,6 +115,27 @@ public struct CredentialStore: Sendable {
             let next = try row.optionalID("replaced_by", as: CredentialSubject.self)
         { id = next }
         return try find(id, of: person, db)
+    }
+
+    /// What a person replaced within the last day and can take back, newest first: what took its place is still there.
+    public func undoable(of person: PersonID, now: Moment, _ db: any Connection) throws -> [(old: CredentialRecord, new: CredentialID)] {
+        try db.rows(
+            """
+            SELECT old.* FROM credential old JOIN credential new ON new.id = old.replaced_by
+            WHERE old.person_id = \(person) AND old.state = 'retired' AND old.retired_reason = 'replaced' AND old.sealed <> ''
+                AND old.retired_ms > \(now - Self.undoLife) AND new.state = 'active' ORDER BY old.retired_ms DESC, old.id
+            """
+        ).map { row in (try record(row), try row.id("replaced_by", as: CredentialSubject.self)) }
+    }
+
+    /// Takes a replacement back: the old one is active again, the new one is gone.
+    public func undo(_ old: CredentialID, new: CredentialID, at now: Moment, _ db: any Connection) throws {
+        try retire(new, reason: "undone", replacedBy: old, at: now, db)
+        try db.execute(
+            """
+            UPDATE credential SET state = 'active', retired_ms = NULL, retired_reason = NULL, replaced_by = NULL, version = version + 1
+            WHERE id = \(old) AND state = 'retired' AND sealed <> ''
+            """)
     }
 
     /// Suspends a credential until another proof.

@@ -51,6 +51,12 @@ struct SweepStore: Sendable {
             "DELETE FROM \(raw: over.table) WHERE \(raw: over.key) IN \(fragment: .list(keys)) AND \(fragment: over.condition)")
     }
 
+    /// What could have been taken back, a day ago.
+    func forgetReplaced(before: Moment, _ db: any Connection) throws {
+        try db.execute(
+            "UPDATE credential SET sealed = '', hint = '' WHERE state = 'retired' AND retired_ms <= \(before) AND sealed <> ''")
+    }
+
     /// Messages whose time ended while no worker ran: their content goes now.
     func expireMessages(now: Moment, _ db: any Connection) throws {
         try db.execute(

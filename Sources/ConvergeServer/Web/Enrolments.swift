@@ -139,7 +139,9 @@ struct Registrar {
         if let token = new.token, try !instance.tokens.activate(token, as: credential.id, of: dossier.person.id, db) { throw Overtaken() }
         // A value of the directory that was replaced by another one is gone with it.
         if let old = new.replaces ?? new.confirms {
-            try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, at: now, db)
+            // What was switched off as lost or not theirs does not come back.
+            let undoable = new.replaces != nil && dossier.credential(old)?.credential.state == .active
+            try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, undoable: undoable, at: now, db)
         }
         return credential.use(new.verifiedBy)
     }

@@ -68,7 +68,7 @@ extension Route {
 enum Routes {
     static let all: [Route] =
         StaticRoutes.routes + OperationsRoutes.routes + SignInRoutes.routes + FlowRoutes.routes + ProofRoutes.routes + ResetRoutes.routes
-        + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AppPasswordRoutes.routes + AccountRoutes.routes + NoticeRoutes.routes
-        + SetupRoutes.routes
+        + SecurityInfoRoutes.routes + EnrolmentRoutes.routes + AppPasswordRoutes.routes + NewPhone.routes + LostPhone.routes
+        + AccountRoutes.routes + NoticeRoutes.routes + SetupRoutes.routes
         + AdministrationRoutes.routes + DemoRoutes.routes
 }

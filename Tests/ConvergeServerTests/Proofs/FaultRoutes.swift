@@ -59,6 +59,10 @@ enum FaultRoutes {
         "ownThings": [
             "/sign-in", "sign-in answer", "/security-info/app-passwords", "/security-info/add", "enrolment enrol",
         ],
+        "phoneGone": [
+            "/sign-in", "sign-in lost", "sign-in answer", "/security-info/replace", "enrolment code", "/security-info/undo",
+            "/security-info/lost",
+        ],
         "contacts": [
             "/sign-in", "sign-in answer", "/security-info/confirm", "enrolment confirm", "enrolment code", "/security-info/add",
             "enrolment email",

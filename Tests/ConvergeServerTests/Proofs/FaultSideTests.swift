@@ -95,6 +95,9 @@ struct FaultSideTests {
         try await server.give(
             ben, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: "+447700900111")), by: .text, state: .unconfirmed,
             source: .directory)
+        let cara = try await server.add("cara")
+        try await server.give(cara, .totpApp, content: CredentialContent(secret: Self.secret), by: .appCode)
+        try await server.give(cara, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: "+447700900155")), by: .text)
     }
 
     @Test("a reset: another proof instead, another code, and nothing that helps")
@@ -192,6 +195,32 @@ struct FaultSideTests {
         try await walk.submit("/enrol", Self.answers)
         #expect(walk.page.path.hasPrefix("/security-info?"), "\(walk.page.text)")
         walk.expectPosts("ownThings")
+    }
+
+    @Test("the phone is lost at a sign-in; a new app, taken back; then the app is lost too")
+    func phoneGone() async throws {
+        let walk = try await FaultWalk(), server = walk.server
+        try await server.changePolicy { $0.registration = [] }
+        try await household(server)
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "cara", "password": TestServer.password])
+        try await walk.open(walk.page.path + "?view=phone-lost")
+        let phone = try #require(walk.page.html.firstMatch(of: /name="(lost-[^"]+)"[^>]*><span>Mobile/)).output.1.description
+        try await walk.submit("/lost", [phone: "yes"])
+        try await walk.open(walk.page.path + "?view=next")
+        try await walk.submit("/answer", ["code": walk.browser.appCode(secret: Self.secret)])
+        server.clock.advance(by: .seconds(30))
+        try await walk.open("/security-info/new-phone")
+        let form = try #require(walk.page.forms.first { $0.action == "/security-info/replace" }, "\(walk.page.text)")
+        try await walk.post(form.action, form.hidden)
+        try await walk.submit("/code", ["code": walk.browser.appCode(secret: try #require(walk.page.key))])
+        try await walk.open("/security-info")
+        try await walk.submit("/security-info/undo")
+        try await walk.open("/security-info/lost")
+        let app = try #require(walk.page.html.firstMatch(of: /name="(lost-[^"]+)"/)).output.1.description
+        try await walk.submit("/security-info/lost", [app: "yes"])
+        #expect(walk.page.heading == "Your phone is switched off", "\(walk.page.text)")
+        walk.expectPosts("phoneGone")
     }
 
     @Test("security info: the directory's number is right, a mailbox more")

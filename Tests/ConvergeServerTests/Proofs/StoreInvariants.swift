@@ -38,7 +38,7 @@ struct StoreInvariants {
                     AND activity IN (\(AuditActivity.registered), \(AuditActivity.updated))
                 """
             ).compactMap { try JSONText.decode([String: String].self, from: $0.text("details"))["credential"] })
-        return try db.rows("SELECT id, person_id, state, source, sealed, replaced_by FROM credential").flatMap { row -> [String] in
+        return try db.rows("SELECT id, person_id, state, source, sealed, replaced_by, retired_reason FROM credential").flatMap { row -> [String] in
             let id = try row.text("id"), state = try row.text("state")
             var wrong: [String] = []
             if state == "pending" { wrong.append("credential \(id) is half made") }
@@ -46,7 +46,9 @@ struct StoreInvariants {
                 wrong.append("credential \(id) has no audit row")
             }
             if state == "retired" {
-                if try !row.text("sealed").isEmpty { wrong.append("retired credential \(id) keeps its content") }
+                // What was replaced can be taken back for a day.
+                let undoable = try row.optionalText("retired_reason") == "replaced"
+                if !undoable, try !row.text("sealed").isEmpty { wrong.append("retired credential \(id) keeps its content") }
                 if let next = try row.optionalText("replaced_by"), try db.row("SELECT id FROM credential WHERE id = \(next)") == nil {
                     wrong.append("credential \(id) was replaced by nothing")
                 }
@@ -83,7 +85,7 @@ struct StoreInvariants {
 
     private func isChange(_ activity: AuditActivity) -> Bool {
         switch activity {
-        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe: true
+        case .registered, .updated, .deleted, .changedPassword, .resetPassword, .reportedNotMe, .reportedLost, .undone: true
         default: false
         }
     }

@@ -93,7 +93,7 @@ final class TestServer: Sendable {
     @discardableResult
     func give(
         _ person: PersonID, _ method: MethodKind, content: CredentialContent, by capability: Capability, state: CredentialState = .active,
-        source: CredentialSource = .person, hint: String = "", ago: Span = .days(90)
+        source: CredentialSource = .person, hint: String = "", remaining: Int? = nil, ago: Span = .days(90)
     ) async throws -> CredentialID {
         let instance = self.instance, at = clock.now - ago
         let id: CredentialID = instance.world.newID()
@@ -102,7 +102,7 @@ final class TestServer: Sendable {
             id: id, method: method, state: state, source: source,
             capabilities: Set(MethodRegistry.traits(of: method).capabilities.map(\.capability)),
             verifiedBy: state == .active ? capability : nil, verifiedAt: state == .active ? at : nil,
-            channel: instance.credentials.channelKey(channel), addedAt: at)
+            channel: instance.credentials.channelKey(channel), addedAt: at, remaining: remaining)
         let shown = content.phone?.lastTwo ?? content.email?.masked ?? hint
         try await instance.database.write { db in
             try instance.credentials.insert(credential, of: person, content: content, hint: shown, db)

@@ -116,6 +116,16 @@ extension Example {
                 method: .yourMethod("email"), isForSignIn: false,
                 reasons: [MoreInformationPage.becauseOfReset(policy: "Password reset", gates: 2, have: 2)], choices: Choices([])),
             person: ada),
+        Example("phone-gone", PhoneGonePage(base: "/flows/q7Tn2", lost: "/flows/q7Tn2?view=phone-lost", who: Who(name: "ada"))),
+        Example(
+            "lost-phone",
+            LostPhonePage(
+                items: [
+                    .init(name: "lost-1", title: .method("totpApp"), detail: nil),
+                    .init(name: "lost-2", title: .method("mobilePhone"), detail: CodeSent.numberEnding("84").label),
+                ], form: flow, cancel: "/flows/q7Tn2", errors: [FieldError(nil, Refusal(.nothingTicked))])),
+        Example("lost-phone-done", LostPhoneDonePage(next: "/sign-in")),
+        Example("new-phone", NewPhonePage(rows: [appRow]), person: ada),
         Example("app-password-new", NewAppPasswordPage(form: flow, errors: [FieldError("name", Refusal(.fieldEmpty))]), person: ada),
         Example(
             "app-password", AppPasswordPage(password: Secret("abcd-efgh-ijkl-mnop-qrst-uvwx-yz23-4567"), name: "Mail on my laptop"),

@@ -132,6 +132,7 @@ struct ActivityWords {
             default: ("laptop", .event("browsers-forgotten"))
             }
         case (.reviewed, true): ("check", .event("reviewed"))
+        case (.reportedLost, true): ("flag", .event("phone-lost"))
         case (.reportedNotMe, true): ("flag", .event("reported"))
         case (.changedPassword, true): ("lock", .event("password-changed"))
         case (.resetPassword, true): ("lock", .event("password-reset"))
@@ -149,6 +150,7 @@ struct ActivityWords {
         case (.registered, true), (.adminRegistered, true): return (icon, .event("added", method: kind))
         case (.updated, true): return (icon, .event("changed", method: kind))
         case (.deleted, true), (.adminDeleted, true): return (icon, .event("deleted", method: kind))
+        case (.undone, true): return (icon, .event("restored", method: kind))
         case (.changedDefault, true): return ("star", .event("default", method: kind))
         default: return nil
         }

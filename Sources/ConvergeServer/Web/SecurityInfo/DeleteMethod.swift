@@ -45,7 +45,7 @@ struct DeleteMethod {
         return DeleteRefusedPage(
             method: .yourMethod(credential.method.rawValue), isForSignIn: deletion.refusedFor.contains(.signIn),
             reasons: reasons(credential, deletion),
-            choices: Choices(items, form: form))
+            choices: Choices(items, form: form), lost: credential.traits.onPhone ? .link(LostPhone.path) : nil)
     }
 
     private func reasons(_ credential: Credential, _ deletion: Deletion) -> [Reason] {

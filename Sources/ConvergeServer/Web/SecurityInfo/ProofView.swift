@@ -20,9 +20,27 @@ struct ProofView {
             let offered = turn.offered
             guard let first = turn.first else { return noWay }
             if turn.request.query["view"] == "stuck" { return stuck }
+            if let gone = phoneGone(offered) { return gone }
             if let state = turn.state.challenge, offered.contains(state.use) { return try code(state, offered) }
             return send(first, offered)
         }
+    }
+
+    /// "I don't have my phone": ways without it, and what to do about it.
+    private func phoneGone(_ offered: [CredentialUse]) -> (any Page)? {
+        switch turn.request.query["view"] {
+        case "phone": return PhoneGonePage(base: base, lost: LostPhone.path, who: who)
+        case "phone-today", "phone-new":
+            let onPhone = Set(LostPhone.onPhone(dossier).map(\.id)), uses = offered.filter { !onPhone.contains($0.credential) }
+            return OtherWaysPage(
+                choices: choices.list(uses), who: who, lead: uses.isEmpty ? Message("phone-gone.lead-none") : CodePage.beforeChange,
+                ways: [.back(Message("phone-gone.back"), base)])
+        default: return nil
+        }
+    }
+
+    private var phoneWays: [Way] {
+        LostPhone.onPhone(dossier).isEmpty ? [] : [Way(Message("phone-gone.way"), .link(base + "?view=phone"))]
     }
 
     private func code(_ state: ChallengeState, _ offered: [CredentialUse]) throws -> any Page {
@@ -37,6 +55,7 @@ struct ProofView {
         around.othersOpen = refusal?.code == .codeTooMany
         around.who = who
         around.crumb = crumb
+        around.ways += phoneWays
         if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/prove", returnTo)))) }
         if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
         if turn.state.sentAgain { around.notice = .saved(Message("saved.sent-again")) }

@@ -2,7 +2,7 @@ import ConvergeCore
 
 /// What was just done, carried to the page that follows as a name from a fixed list: an address can make the page say nothing else.
 enum SavedNotice: Sendable, Hashable {
-    case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind)
+    case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind), restored(MethodKind)
     case defaultChanged(Capability)
     case codes, password, forgotten, sessionEnded, renamed
 
@@ -13,6 +13,7 @@ enum SavedNotice: Sendable, Hashable {
         case .changed(let kind): "changed.\(kind.rawValue)"
         case .confirmed(let kind): "confirmed.\(kind.rawValue)"
         case .deleted(let kind): "deleted.\(kind.rawValue)"
+        case .restored(let kind): "restored.\(kind.rawValue)"
         case .defaultChanged(let capability): "default.\(capability.rawValue)"
         case .codes: "codes"
         case .password: "password"
@@ -30,6 +31,7 @@ enum SavedNotice: Sendable, Hashable {
         case ("changed", let kind?): self = .changed(kind)
         case ("confirmed", let kind?): self = .confirmed(kind)
         case ("deleted", let kind?): self = .deleted(kind)
+        case ("restored", let kind?): self = .restored(kind)
         case ("default", nil):
             guard parts.count == 2, let capability = Capability(rawValue: parts[1]) else { return nil }
             self = .defaultChanged(capability)
@@ -48,6 +50,7 @@ enum SavedNotice: Sendable, Hashable {
         case .changed(let kind): .changed(kind.rawValue)
         case .confirmed(let kind): .confirmed(kind.rawValue)
         case .deleted(let kind): .deleted(kind.rawValue)
+        case .restored(let kind): .saved(Message("saved.restored", ["method": .message(.yourMethod(kind.rawValue))]))
         case .defaultChanged(let capability): .defaultChanged(capability.rawValue)
         case .renamed: .saved(Message("saved.renamed"))
         case .codes: .codesKept

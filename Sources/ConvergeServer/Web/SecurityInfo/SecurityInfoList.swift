@@ -8,7 +8,11 @@ struct SecurityInfoList {
     /// Numbers and addresses in full: only after a proof.
     let isProven: Bool
 
-    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance) {
+    /// What was replaced within the last day.
+    let undoable: [(old: CredentialRecord, new: CredentialID)]
+
+    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance, undoable: [(old: CredentialRecord, new: CredentialID)] = []) {
+        self.undoable = undoable
         self.instance = instance
         dossier = verified.dossier
         request = verified.request
@@ -31,6 +35,13 @@ struct SecurityInfoList {
             }
             page.appPasswords = try AppPasswords.all(of: dossier).map(appPassword)
             page.newAppPassword = standing.mayMakeAppPasswords ? .link(AppPasswordRoutes.path) : nil
+            page.undos = undoable.map { old, _ in
+                (
+                    Message("security.undo-what", ["method": .message(.yourMethod(old.credential.method.rawValue))]),
+                    .post(Form(NewPhone.undoPath, hidden: ["credential": old.id.text]))
+                )
+            }
+            page.lostPhone = LostPhone.onPhone(dossier).isEmpty ? nil : .link(LostPhone.path)
             page.signOutEverywhere = .link("/sign-out-everywhere")
             page.notice = saved(candidates) ?? wanting
             return page

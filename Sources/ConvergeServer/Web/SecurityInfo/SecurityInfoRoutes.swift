@@ -6,7 +6,7 @@ enum SecurityInfoRoutes {
     static let routes: [Route] = [
         .open(.get, "/setupsecurityinfo") { _, _ in .redirect("/security-info") },
         .open(.get, "/securityinfoguide") { _, _ in .page(GuidePage()) },
-        .recentlyVerified(.get, "/security-info") { verified, instance in .page(try SecurityInfoList(verified, instance).page) },
+        .recentlyVerified(.get, "/security-info", show),
         .recentlyVerified(.get, "/security-info/delete/:id") { verified, instance in
             try DeleteMethod(verified.dossier, instance).page(CredentialID(verified.request.parameters["id"] ?? ""))
         },
@@ -22,6 +22,13 @@ enum SecurityInfoRoutes {
         .signedIn(.get, "/sign-out-everywhere") { _, _ in .page(SignOutEverywherePage(form: Form("/sign-out-everywhere"))) },
         .signedIn(.post, "/sign-out-everywhere", SignOutEverywhere.run),
     ]
+
+    private static func show(_ verified: RecentlyVerifiedRequest, _ instance: Instance) async throws -> Reply {
+        let undoable = try await instance.database.read { db in
+            try instance.credentials.undoable(of: verified.dossier.person.id, now: verified.request.now, db)
+        }
+        return .page(try SecurityInfoList(verified, instance, undoable: undoable).page)
+    }
 }
 
 /// Ends every session, this one too, and every remembered browser.

@@ -11,9 +11,18 @@ struct SignInFlowState: Codable, Sendable {
     var noted: String?
     /// Where the person asked to go instead of the return target.
     var goTo: String?
+    /// "I don't have my phone": what comes after another proof.
+    var phone: PhoneGone?
+
+    enum PhoneGone: String, Codable, Sendable {
+        /// Left at home: this browser needs no second step until midnight.
+        case today
+        /// There is a new one: what was on the old one is replaced next.
+        case new
+    }
 
     enum Saved: Codable, Sendable, Equatable {
-        case added(MethodKind), confirmed(MethodKind), sentAgain
+        case added(MethodKind), confirmed(MethodKind), sentAgain, phoneLost
     }
 
     init(core: SignInState) {

@@ -69,7 +69,10 @@ struct SignInTurn {
     /// Takes one action of a form. A refusal re-renders the page with what is wrong.
     mutating func take(_ action: String) throws -> Refusal? {
         switch action {
-        case "use": return try chooseUse(request.form["use"])
+        case "use":
+            state.phone = SignInFlowState.PhoneGone(rawValue: request.form["phone"])
+            return try chooseUse(request.form["use"])
+        case "lost": return try reportLost()
         case "answer": return try answer()
         case "send": return try sendAgain()
         case "postpone": try step(.postpone)
@@ -116,6 +119,37 @@ struct SignInTurn {
                 try ledger.note(activity, dossier.record, success: success, reason: success ? nil : detail)
             }
         }
+    }
+
+    // MARK: the phone is gone
+
+    /// Whether the page at hand has a question that the phone would answer.
+    var mayLackPhone: Bool {
+        switch decision.page {
+        case .challenge, .bridge, .unreachable: !LostPhone.onPhone(dossier).isEmpty
+        default: false
+        }
+    }
+
+    /// Switches off what was on the phone; this sign-in goes on with what is left.
+    private mutating func reportLost() throws -> Refusal? {
+        guard mayLackPhone else { return nil }
+        guard try LostPhone.report(request.form, dossier, keepFlow: flowID, ledger) else { return Refusal(.nothingTicked) }
+        try reload()
+        state.core.epoch = dossier.person.sessionEpoch
+        state.core.challenge = nil
+        state.phone = nil
+        state.saved = .phoneLost
+        return nil
+    }
+
+    /// Until when this browser needs no second step because the phone stayed at home; nil: no such thing.
+    private func untilMidnight(_ grant: SessionGrant) -> Moment? {
+        let onPhone = Set(LostPhone.onPhone(dossier).map(\.id))
+        guard state.phone == .today, grant.hasMFA, !dossier.person.isAdministrator, let proof = grant.proofs.last?.use,
+            !onPhone.contains(proof.credential)
+        else { return nil }
+        return instance.endOfDay(request.now, 0)
     }
 
     // MARK: challenges
@@ -169,6 +203,7 @@ struct SignInTurn {
             try ledger.note(.challengeAnswered, dossier.record, details: ["capability": proof.use.capability.rawValue])
             try step(.proved(proof.use, references: proof.references))
             try reload()
+            if state.phone == .new { state.goTo = NewPhone.path }
             return nil
         }
     }
@@ -300,7 +335,7 @@ struct SignInTurn {
             person, amr: grant.amr, proofs: grant.proofs, endsAt: grant.endsAt, policy: dossier.policy.session, request, db)
         try instance.sessions.noteBrowser(
             secretHash: request.browserHash, person: person, now: now,
-            rememberUntil: grant.rememberDays > 0 ? now + .days(grant.rememberDays) : nil, agent: request.agent, db)
+            rememberUntil: grant.rememberDays > 0 ? now + .days(grant.rememberDays) : untilMidnight(grant), agent: request.agent, db)
         try ledger.note(.signedIn, dossier.record, details: ["amr": grant.amr.joined(separator: " ")])
         var reply = Reply.redirect(returnTo)
         reply.session = secret

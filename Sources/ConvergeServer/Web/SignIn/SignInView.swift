@@ -14,6 +14,8 @@ struct SignInView {
 
     func reply(status: Int = 200) throws -> Reply {
         let page = turn.decision.page
+        if turn.state.saved == .phoneLost, view.isEmpty { return .page(LostPhoneDonePage(next: base + "?view=next", who: who)) }
+        if let gone = phoneGone(status: status) { return gone }
         if view == "stuck", !SignInTurn.offered(page, turn.facts).isEmpty { return .page(stuck, status: status) }
         switch page {
         case .challenge(let uses, let first, let postpone):
@@ -52,6 +54,37 @@ struct SignInView {
         }
     }
 
+    // MARK: the phone is gone
+
+    private func phoneGone(status: Int) -> Reply? {
+        guard turn.mayLackPhone else { return nil }
+        let lost = base + "?view=phone-lost"
+        switch view {
+        case "phone": return .page(PhoneGonePage(base: base, lost: lost, who: who))
+        case "phone-today", "phone-new": return .page(otherThanPhone(view == "phone-new" ? .new : .today))
+        case _ where view == "phone-lost" || refusal?.code == .nothingTicked:
+            var page = LostPhone.page(dossier, form: form("lost"), cancel: base, errors: summaryErrors)
+            page.who = who
+            return .page(page, status: status)
+        default: return nil
+        }
+    }
+
+    /// Ways that need no phone and work now, the quickest first; a pass, and whom to ask.
+    private func otherThanPhone(_ gone: SignInFlowState.PhoneGone) -> OtherWaysPage {
+        let onPhone = Set(LostPhone.onPhone(dossier).map(\.id))
+        let uses = inOrder(turn.offered).filter { !onPhone.contains($0.credential) }
+        let ways = UseChoices(dossier: dossier, form: form("use", hidden: ["phone": gone.rawValue]), stuck: "\(base)?view=stuck")
+        let isToday = gone == .today, isAdministrator = dossier.person.isAdministrator
+        let lead = uses.isEmpty ? "none" : isToday ? (isAdministrator ? "today-administrator" : "today") : "new"
+        return OtherWaysPage(
+            choices: ways.list(uses), who: who, heading: Message("others.heading"), lead: Message("phone-gone.lead-\(lead)"),
+            ways: [.back(Message("phone-gone.back"), base)])
+    }
+
+    /// The link on every challenge that a phone would answer.
+    private var phoneWays: [Way] { turn.mayLackPhone ? [Way(Message("phone-gone.way"), .link(base + "?view=phone"))] : [] }
+
     private func form(_ action: String, hidden: [String: String] = [:]) -> Form { Form("\(base)/\(action)", hidden: hidden) }
 
     // MARK: proofs
@@ -61,7 +94,7 @@ struct SignInView {
     ) throws -> any Page {
         if view == "others" {
             return OtherWaysPage(
-                choices: choices(uses), who: who, notNow: notNow(postpone), notNowUntil: until(postpone))
+                choices: choices(uses), who: who, notNow: notNow(postpone), notNowUntil: until(postpone), ways: phoneWays)
         }
         if let state = turn.state.core.challenge, uses.contains(state.use) {
             return try code(state, uses, postpone, lead: lead)
@@ -96,6 +129,7 @@ struct SignInView {
         around.who = who
         around.notNow = notNow(postpone)
         around.notNowUntil = until(postpone)
+        around.ways += phoneWays
         if state.triesLeft == 0 { around.ways.append(.beginAgain(.link(SignInRoutes.link("/sign-in", returnTo)))) }
         if state.code?.canSendAgain == true, state.triesLeft > 0 { around.sendAgain = form("send") }
         let days = dossier.policy.rememberBrowserDays
@@ -115,12 +149,13 @@ struct SignInView {
     ) throws -> any Page {
         guard ResetMachine.isSent(use.capability), let contact = masked(use) else {
             return OtherWaysPage(
-                choices: choices(uses), who: who, lead: lead, errors: summaryErrors, notNow: notNow(postpone), notNowUntil: until(postpone))
+                choices: choices(uses), who: who, lead: lead, errors: summaryErrors, notNow: notNow(postpone), notNowUntil: until(postpone),
+                ways: phoneWays)
         }
         return SendPage(
             channel: use.capability == .emailCode ? .mail : .text, to: contact, form: form("use", hidden: ["use": use.formValue]),
             lead: lead, errors: summaryErrors, others: choices(uses.filter { $0 != use }), notNow: notNow(postpone),
-            notNowUntil: until(postpone), who: who)
+            notNowUntil: until(postpone), who: who, ways: phoneWays)
     }
 
     private var summaryErrors: [FieldError] { refusal.map { [FieldError(nil, $0)] } ?? [] }
@@ -284,7 +319,7 @@ struct SignInView {
         case .added(let method): .saved(Message("saved.added.\(method.rawValue)"))
         case .confirmed(let method): .saved(Message("saved.confirmed", ["method": .message(.yourMethod(method.rawValue))]))
         case .sentAgain: .saved(Message("saved.sent-again"))
-        case nil: nil
+        case .phoneLost, nil: nil
         }
     }
 

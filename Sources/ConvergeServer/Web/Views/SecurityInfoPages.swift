@@ -25,6 +25,9 @@ struct SecurityInfoPage: Page {
     var appPasswords: [MethodRow] = []
     /// Makes an app password; nil where policy has none.
     var newAppPassword: Target?
+    /// What was replaced within the last day: "You replaced your mobile phone today at 09:12."
+    var undos: [(words: Message, undo: Target)] = []
+    var lostPhone: Target?
     var signOutEverywhere: Target?
     var notice: Notice?
     var errors: [FieldError] = []
@@ -58,6 +61,9 @@ struct SecurityInfoPage: Page {
             "hasAppPasswords": !appPasswords.isEmpty || newAppPassword != nil, "anyAppPassword": !appPasswords.isEmpty,
             "appPasswords": appPasswords.map { $0.slots(say, level: 3) },
             "newAppPassword": newAppPassword.map { Way(Message("app-password.make"), $0).slots(say) },
+            "undos": undos.map { ["words": say($0.words), "way": Way(Message("security.undo"), $0.undo).slots(say)] as Slots },
+            "hasUndos": !undos.isEmpty,
+            "lostPhone": lostPhone.map { Way(Message("refused.lost"), $0).slots(say) },
             "everywhere": signOutEverywhere.map { Way(Message("security.everywhere.submit"), $0).slots(say) },
         ]
     }

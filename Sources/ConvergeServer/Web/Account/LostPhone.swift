@@ -1,0 +1,72 @@
+import ConvergeCore
+import HTTPTypes
+
+/// "My phone was lost or stolen": what was on it is switched off at once, and everything that it may have opened is closed.
+///
+/// Whoever knows the password may say so, for the owner has nothing else at that moment. It opens nothing: a suspended method is as good
+/// as held, so that the password alone leads to no registration.
+enum LostPhone {
+    static let path = "/security-info/lost"
+
+    static let routes: [Route] = [
+        .signedIn(.get, path) { signedIn, _ in .page(page(signedIn.dossier, form: Form(path), cancel: "/security-info")) },
+        .signedIn(.post, path, report),
+        .signedIn(.get, path + "/done") { _, _ in .page(LostPhoneDonePage(next: "/sign-in")) },
+    ]
+
+    /// What is gone with the phone.
+    static func onPhone(_ dossier: Dossier) -> [CredentialRecord] {
+        dossier.credentials.filter { $0.credential.traits.onPhone && $0.credential.state == .active }
+    }
+
+    /// Asks what was on it, everything ticked.
+    ///
+    /// - Parameter cancel: where somebody goes who found it in a pocket.
+    static func page(_ dossier: Dossier, form: Form, cancel: String, errors: [FieldError] = []) -> LostPhonePage {
+        let items = onPhone(dossier).map { record in
+            LostPhonePage.Item(
+                name: field(record.id), title: MethodWords.title(record.credential),
+                detail: record.hint.isEmpty ? nil : CodeSent.numberEnding(record.hint).label)
+        }
+        return LostPhonePage(items: items, form: form, cancel: cancel, errors: errors)
+    }
+
+    private static func field(_ id: CredentialID) -> String { "lost-\(id)" }
+
+    /// Switches off what was ticked, in one transaction with everything that follows. Throws `Overtaken` when what the person holds has
+    /// changed meanwhile.
+    ///
+    /// - Parameter keepFlow: the sign-in that goes on.
+    /// - Returns: false where nothing was ticked, and nothing was done.
+    static func report(_ form: Fields, _ dossier: Dossier, keepFlow: FlowID?, _ ledger: Ledger) throws -> Bool {
+        let lost = onPhone(dossier).filter { form.isTicked(field($0.id)) }
+        guard !lost.isEmpty else { return false }
+        let instance = ledger.instance, db = ledger.db, id = dossier.person.id
+        guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
+        for record in lost { _ = try instance.credentials.suspend(record.id, at: ledger.now, db) }
+        try AppPasswords.revokeAll(of: dossier, ledger)
+        try instance.people.raiseEpoch(id, db)
+        try instance.sessions.forgetRemembered(of: id, db)
+        try instance.flows.closeAll(of: id, except: keepFlow, now: ledger.now, db)
+        let kinds = Set(lost.map(\.credential.method.rawValue)).sorted()
+        try ledger.note(.reportedLost, dossier.record, details: ["methods": kinds.joined(separator: ", ")])
+        // Whoever has the phone is not told there.
+        try ledger.tell(.phoneLost, dossier, except: Set(lost.map(\.id)))
+        return true
+    }
+
+    private static func report(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
+        let request = signedIn.request
+        return try await instance.database.write { db in
+            guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, request, db) else { throw Overtaken() }
+            guard try report(request.form, dossier, keepFlow: nil, Ledger(instance, db, request: request)) else {
+                return .page(
+                    page(dossier, form: Form(path), cancel: "/security-info", errors: [FieldError(nil, Refusal(.nothingTicked))]),
+                    status: 422)
+            }
+            var reply = Reply.page(LostPhoneDonePage(next: "/sign-in"))
+            reply.session = Secret("")
+            return reply
+        }
+    }
+}
