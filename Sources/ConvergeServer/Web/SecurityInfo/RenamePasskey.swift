@@ -28,7 +28,8 @@ enum RenamePasskey {
             }
             var content = try instance.credentials.open(record).content
             content.label = name
-            guard try instance.credentials.setContent(content, of: record, db) else { throw Overtaken() }
+            guard try instance.people.raiseSecurityVersion(dossier.person, db), try instance.credentials.setContent(content, of: record, db)
+            else { throw Overtaken() }
             try Ledger(instance, db, request: request).note(
                 .updated, dossier.record, details: ["method": MethodKind.passkey.rawValue, "credential": record.id.text, "what": "name"])
             return .redirect(SavedNotice.renamed.path("/security-info"))
