@@ -4,14 +4,14 @@
 public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
-        PasskeyTraits.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
+        Passkey.traits, ConvergeAppTraits.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
         AlternatePhone.traits, OfficePhone.traits, EmailMethod.traits, SecurityQuestions.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPassword.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        TOTPApp.self, HardwareToken.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self,
+        Passkey.self, TOTPApp.self, HardwareToken.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self,
         SecurityQuestions.self, RecoveryCodes.self, TemporaryAccessPass.self, AppPassword.self,
     ]
 
@@ -48,15 +48,4 @@ enum ConvergeAppTraits {
             TOTPApp.code,
         ],
         group: .app, strength: 1, limitGroup: "apps", limit: 5, inWizard: true, onPhone: true)
-}
-
-/// Passkeys: a second step, or a sign-in without a password.
-enum PasskeyTraits {
-    static let traits = MethodTraits(
-        .passkey, icon: "passkey",
-        capabilities: [
-            CapabilityTraits(
-                .passkey, .ceremony, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
-        ],
-        group: .passkey, strength: 0, limit: 10, inWizard: true)
 }

@@ -184,6 +184,9 @@ struct SecurityInfoList {
             lines.append(Message("security.valid-until", ["until": .date(until, .until)]))
         }
         if let why = NotCountingWords.line(credential, standing) { lines.append(why) }
+        if let keeper = credential.authenticator.flatMap(AuthenticatorNames.name) {
+            lines.append(Message("security.kept-by", ["name": .text(keeper)]))
+        }
         lines.append(
             SecurityInfoPage.history(addedBy: credential.source, at: credential.addedAt, lastUsed: record.lastUsed.values.max()))
         return lines
@@ -200,6 +203,9 @@ struct SecurityInfoList {
         }
         if standing.ownerMay(\.change, traits), standing.addability(of: credential.method, replacing: credential.id) == .open {
             actions.append(SecurityInfoPage.changeAction(.post(Form("/security-info/change", hidden: hidden))))
+        }
+        if credential.method == .passkey, credential.state == .active {
+            actions.append(SecurityInfoPage.renameAction(.link(RenamePasskey.path(credential.id))))
         }
         if standing.ownerMay(\.delete, traits) {
             actions.append(SecurityInfoPage.deleteAction(.link("/security-info/delete/\(credential.id)")))
@@ -248,6 +254,7 @@ enum NotCountingWords {
             return SecurityInfoPage.fromDirectory
         }
         let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
+        if signIn == .authenticatorNotAllowed { return Message("security.not.authenticator") }
         if isNotAllowed(credential, standing) {
             let policies = standing.policy.mfaRules + standing.policy.resetRules
             return policies.isEmpty ? Message("add.not-allowed") : SecurityInfoPage.notAllowed(policy: policies.joined(separator: ", "))
@@ -267,7 +274,7 @@ enum NotCountingWords {
 
     private static func isPolicy(_ why: NotCounting?) -> Bool {
         switch why {
-        case .notAllowed, .needsTwoGates, .notForAdministrators: true
+        case .notAllowed, .needsTwoGates, .notForAdministrators, .authenticatorNotAllowed: true
         default: false
         }
     }
