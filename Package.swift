@@ -22,6 +22,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
@@ -38,14 +40,23 @@ let package = Package(
         .target(
             name: "ConvergeCore",
             dependencies: [
-                .product(name: "Crypto", package: "swift-crypto")
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: strict
+        ),
+        // Apart, because the certificate library brings Foundation's C modules along, which hide those of the system.
+        .target(
+            name: "ConvergeCertificates",
+            dependencies: [
+                "ConvergeCore", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"), .product(name: "SwiftASN1", package: "swift-asn1"),
             ],
             swiftSettings: strict
         ),
         .target(
             name: "ConvergeServer",
             dependencies: [
-                "ConvergeCore", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPQ", "CPhone", "CClock",
+                "ConvergeCore", "ConvergeCertificates", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPQ", "CPhone", "CClock",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -80,7 +91,7 @@ let package = Package(
         .testTarget(
             name: "ConvergeServerTests",
             dependencies: [
-                "ConvergeServer", "ConvergeCore",
+                "ConvergeServer", "ConvergeCore", "ConvergeCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -21,7 +21,10 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZxcvbn"),
         .target(name: "CPhone", linkerSettings: [.linkedLibrary("phonenumber"), .linkedLibrary("protobuf")]),
-        .target(name: "ConvergeCore", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: fuzzed),
+        .target(
+            name: "ConvergeCore",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto"), .product(name: "CryptoExtras", package: "swift-crypto")],
+            swiftSettings: fuzzed),
         .target(
             name: "ConvergeServer",
             dependencies: ["ConvergeCore", "CPhone", "CZxcvbn", .product(name: "Yams", package: "Yams")], swiftSettings: fuzzed),

@@ -53,17 +53,23 @@ def keyboard_faults(page) -> list[str]:
     return faults + walk.evaluate("walk => walk.end()")
 
 
+def cdp(page):
+    """The page's session with the browser, one for all: when one ends, Chromium takes away the virtual authenticators of all."""
+    if not hasattr(page, "converge_cdp"):
+        page.converge_cdp = page.context.new_cdp_session(page)
+    return page.converge_cdp
+
+
 @contextlib.contextmanager
 def text_twice_as_large(page):
     """As somebody sees it who has set their browser to letters of 32 px, without making the rest larger."""
-    session = page.context.new_cdp_session(page)
+    session = cdp(page)
     session.send("Page.enable")
     try:
         session.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
         yield
     finally:
         session.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
-        session.detach()
 
 
 def is_dark(page) -> bool:

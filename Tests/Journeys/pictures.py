@@ -10,7 +10,7 @@ from checks import NARROW, at, is_dark, template
 
 WIDE = {"width": 1280, "height": 900}
 #: The pictures that the documentation shows, kept in the repository; others come with `--every` only.
-DOCUMENTED = {"more-information", "security-info", "call"}
+DOCUMENTED = {"more-information", "security-info", "call", "wizard-passkey"}
 _taken: set[str] = set()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stories import BEN_PHONE, change_policy, sign_in, whole_wizard
+from stories import BEN_PHONE, SIGN_IN_ALLOWS, change_policy, sign_in, sign_in_ben, whole_wizard
 from test_calls import CALLS_ONLY, call_ben
 
 
@@ -23,3 +23,11 @@ def test_a_call_that_rings(carrier_server, new_person):
     ben.see("It is ringing.").see("Call again").picture("call")
     call.answer().press("#")
     ben.see_heading("Hello, Ben")
+
+
+def test_a_passkey_is_created(server, new_person):
+    change_policy(server, (SIGN_IN_ALLOWS, "allow: [appCode, text, passkey]\n"))
+    ben = new_person(server)
+    sign_in_ben(ben, server)
+    ben.goto("/security-info").follow("Add a method").press("Passkey")
+    ben.see_heading("Create a passkey").picture("wizard-passkey")

@@ -63,6 +63,27 @@ public struct Refusal: Error, Hashable, Sendable {
         case linkSpent = "link.spent"
         case nothingTicked = "lost.nothing-ticked"
         case keptNotTicked = "recovery.not-kept"
+        case passkeyWrong = "passkey.wrong"
+        /// The person closed the browser's window, or let it wait.
+        case passkeyCancelled = "passkey.cancelled"
+        /// The authenticator holds one of the person's passkeys already.
+        case passkeyHeld = "passkey.held"
+        case passkeyUnsupported = "passkey.unsupported"
+        /// The page is not at the public address, or the browser refuses it there.
+        case passkeyElsewhere = "passkey.elsewhere"
+        /// Sent without what the page's script adds.
+        case passkeyNoScript = "passkey.no-script"
+        /// Policy does not allow this kind of authenticator.
+        case passkeyKind = "passkey.kind"
+        /// An algorithm or a format that was not asked for.
+        case passkeyUnreadable = "passkey.unreadable"
+        /// The counter of its authenticator did not rise.
+        case passkeyCopied = "passkey.copied"
+        /// Not known here, not allowed any more, or it did not check who uses it: one sentence for all at the sign-in without a password.
+        case passkeyRefused = "passkey.refused"
+        case passkeyTooMany = "passkey.too-many"
+        case passkeyExpired = "passkey.expired"
+        case nameTooLong = "name.too-long"
         case serialEmpty = "serial.empty"
         case serialUnknown = "serial.unknown"
         case questionEmpty = "question.empty"
@@ -79,10 +100,13 @@ public struct Refusal: Error, Hashable, Sendable {
     /// What the sentence needs, for example the tries left.
     public let count: Int?
     public let until: Moment?
+    /// More for the log, where the sentence does not tell it all.
+    public let detail: String?
     /// The field that it is about, on pages with several.
     public let field: String?
 
-    public init(_ code: Code, count: Int? = nil, until: Moment? = nil, field: String? = nil) {
+    public init(_ code: Code, count: Int? = nil, until: Moment? = nil, detail: String? = nil, field: String? = nil) {
+        self.detail = detail
         self.code = code
         self.count = count
         self.until = until

@@ -25,6 +25,8 @@ public struct MethodContext: Sendable {
     public let isOwnMailDomain: @Sendable (String) -> Bool
     /// What policy says about single methods.
     public let settings: MethodSettings
+    /// What ceremonies with passkeys are bound to.
+    public let passkeys: PasskeyContext
     /// Name of the organisation, as shown in an authenticator app.
     public let issuer: String
     /// Name the person signs in with.
@@ -37,7 +39,7 @@ public struct MethodContext: Sendable {
         readPhone: @escaping @Sendable (String, String) -> Result<PhoneNumber, Refusal>,
         isCountryOpen: @escaping @Sendable (PhoneNumber) -> Bool = { _ in true },
         isOwnMailDomain: @escaping @Sendable (String) -> Bool = { _ in false }, settings: MethodSettings = MethodSettings(),
-        issuer: String, accountName: String, host: String
+        passkeys: PasskeyContext = PasskeyContext(), issuer: String, accountName: String, host: String
     ) {
         self.now = now
         self.random = random
@@ -46,6 +48,7 @@ public struct MethodContext: Sendable {
         self.isCountryOpen = isCountryOpen
         self.isOwnMailDomain = isOwnMailDomain
         self.settings = settings
+        self.passkeys = passkeys
         self.issuer = issuer
         self.accountName = accountName
         self.host = host
@@ -72,12 +75,15 @@ public struct CredentialContent: Codable, Sendable, Equatable {
     public var service: String?
     /// Keyed hash of an app password.
     public var keyedHash: String?
+    public var passkey: PasskeyContent?
 
     public init(
         secret: Secret? = nil, phone: PhoneNumber? = nil, email: EmailAddress? = nil, label: String? = nil, extension digits: String? = nil,
-        answers: [HashedAnswer]? = nil, token: InventoryToken? = nil, service: String? = nil, keyedHash: String? = nil, appKey: AppKey? = nil
+        answers: [HashedAnswer]? = nil, token: InventoryToken? = nil, service: String? = nil, keyedHash: String? = nil,
+        passkey: PasskeyContent? = nil, appKey: AppKey? = nil
     ) {
         self.appKey = appKey
+        self.passkey = passkey
         self.service = service
         self.keyedHash = keyedHash
         self.answers = answers
@@ -94,7 +100,7 @@ public struct CredentialContent: Codable, Sendable, Equatable {
 public struct OpenCredential: Sendable {
     public let credential: Credential
     public let content: CredentialContent
-    /// The last time step of an app code that was accepted.
+    /// The last time step of an app code that was accepted, or where the counter of a passkey stood.
     public let spentStep: Int64?
     /// By how many steps the clock of a hardware token differs from ours; positive: it is fast.
     public let drift: Int
@@ -150,8 +156,10 @@ public enum Claim: Hashable, Sendable {
 
 /// What the comparison of an answer found.
 public enum Verification: Hashable, Sendable {
-    /// Right, provided that the claim is won.
-    case right(Claim?)
+    /// Right, provided that the claim is won. The references (RFC 8176) say more than the capability could; nil: they do not.
+    case right(Claim?, references: [String]? = nil)
+    /// Right in itself, but of a passkey whose counter did not rise: there may be a copy of it.
+    case copied
     case wrong
     /// Right, but already used: "wait for the next one"; costs no try.
     case alreadySpent
@@ -169,6 +177,10 @@ public enum Prompt: Hashable, Sendable {
     case phone(region: String?, typed: String)
     /// Type a mail address.
     case email(typed: String)
+    /// Let the browser make a passkey, and give it a name.
+    case createPasskey(PasskeyCreation)
+    /// Let the browser use a passkey.
+    case usePasskey(PasskeyRequest)
     /// Choose questions from a pool and answer them.
     case chooseQuestions(pool: [SecurityQuestion], chosen: [ChosenAnswer])
     /// Answer these, all at once.
@@ -201,6 +213,8 @@ public struct EnrolmentState: Codable, Sendable, Equatable {
     public var approvals: ApprovalState?
     /// The code that an app is waited for with.
     public var activation: AppActivation?
+    /// What a passkey has to sign.
+    public var challenge: [UInt8]?
     /// The questions chosen and the answers typed, until they are kept.
     public var answers: [ChosenAnswer]?
     /// The credential that the new one replaces once it is proven.
@@ -236,6 +250,10 @@ public struct NewCredential: Equatable, Sendable {
     public let claim: Claim?
     /// The id that was promised to it; nil: any.
     public let id: CredentialID?
+    /// The kind of a passkey's authenticator, which policy may look at.
+    public let authenticator: AAGUID?
+    /// References (RFC 8176) of the proof that the registration is.
+    public let references: [String]?
     /// How many it is, where it is a set.
     public let remaining: Int?
     /// The inventory's token that becomes the person's.
@@ -247,9 +265,12 @@ public struct NewCredential: Equatable, Sendable {
         method: MethodKind, capabilities: Set<Capability>, verifiedBy: Capability, content: CredentialContent,
         channelSource: String, hint: String, inOwnMailDomain: Bool = false, spentStep: Int64? = nil,
         replaces: CredentialID? = nil, confirms: CredentialID? = nil, claim: Claim? = nil, remaining: Int? = nil,
-        token: String? = nil, drift: Int = 0, id: CredentialID? = nil
+        token: String? = nil, drift: Int = 0, authenticator: AAGUID? = nil, references: [String]? = nil,
+        id: CredentialID? = nil
     ) {
         self.id = id
+        self.references = references
+        self.authenticator = authenticator
         self.token = token
         self.drift = drift
         self.remaining = remaining
@@ -359,6 +380,8 @@ public struct ChallengeState: Codable, Sendable, Equatable {
     public var code: CodeState?
     /// Calls placed in this challenge.
     public var approvals: ApprovalState?
+    /// What the challenges for a passkey are made of, another one for each try.
+    public var seed: [UInt8]?
     /// The questions of this round.
     public var drawn: [SecurityQuestion]?
     public var triesLeft: Int

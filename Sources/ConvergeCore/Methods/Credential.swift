@@ -42,12 +42,15 @@ public struct Credential: Hashable, Codable, Sendable {
     public var remaining: Int?
     /// A mailbox whose domain belongs to the organisation: opening it needs the lost password.
     public var inOwnMailDomain: Bool
+    /// The kind of authenticator that holds a passkey.
+    public var authenticator: AAGUID?
 
     public init(
         id: CredentialID, method: MethodKind, state: CredentialState = .active, source: CredentialSource = .person,
         serves: Set<Purpose> = [.signIn, .reset], capabilities: Set<Capability>, verifiedBy: Capability? = nil,
         verifiedAt: Moment? = nil, channel: String, addedAt: Moment, fromFirstWizard: Bool = false,
-        validFrom: Moment? = nil, validUntil: Moment? = nil, remaining: Int? = nil, inOwnMailDomain: Bool = false
+        validFrom: Moment? = nil, validUntil: Moment? = nil, remaining: Int? = nil, inOwnMailDomain: Bool = false,
+        authenticator: AAGUID? = nil
     ) {
         self.id = id
         self.method = method
@@ -64,6 +67,7 @@ public struct Credential: Hashable, Codable, Sendable {
         self.validUntil = validUntil
         self.remaining = remaining
         self.inOwnMailDomain = inOwnMailDomain
+        self.authenticator = authenticator
     }
 
     public var traits: MethodTraits { MethodRegistry.traits(of: method) }

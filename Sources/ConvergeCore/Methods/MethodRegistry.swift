@@ -4,14 +4,15 @@
 public enum MethodRegistry {
     /// Every method of the matrix, strongest first.
     public static let all: [MethodTraits] = [
-        PasskeyTraits.traits, ConvergeApp.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
+        Passkey.traits, ConvergeApp.traits, TOTPApp.traits, HardwareToken.traits, MobilePhone.traits,
         AlternatePhone.traits, OfficePhone.traits, EmailMethod.traits, SecurityQuestions.traits,
         RecoveryCodes.traits, TemporaryAccessPass.traits, AppPassword.traits,
     ]
 
     /// Methods a person can register and answer in this release.
     public static let implemented: [any AuthenticationMethod.Type] = [
-        ConvergeApp.self, TOTPApp.self, HardwareToken.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self, EmailMethod.self,
+        Passkey.self, ConvergeApp.self, TOTPApp.self, HardwareToken.self, MobilePhone.self, AlternatePhone.self, OfficePhone.self,
+        EmailMethod.self,
         SecurityQuestions.self, RecoveryCodes.self, TemporaryAccessPass.self, AppPassword.self,
     ]
 
@@ -36,15 +37,4 @@ public enum MethodRegistry {
     public static func method(_ kind: MethodKind) -> (any AuthenticationMethod.Type)? {
         implemented.first { $0.traits.kind == kind }
     }
-}
-
-/// Passkeys: a second step, or a sign-in without a password.
-enum PasskeyTraits {
-    static let traits = MethodTraits(
-        .passkey, icon: "passkey",
-        capabilities: [
-            CapabilityTraits(
-                .passkey, .ceremony, signIn: .counts, reset: .counts, change: .counts, conditions: [.reset: [.resetSetting(.passkey)]])
-        ],
-        group: .passkey, strength: 0, limit: 10, inWizard: true)
 }

@@ -157,7 +157,7 @@ public enum MobilePhone: AuthenticationMethod {
             return EnrolmentStep(state, prompt(state, context), finished: credential(phone, by: .text, state, context))
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent, .undecided:
+        case .wrong, .alreadySpent, .undecided, .copied:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

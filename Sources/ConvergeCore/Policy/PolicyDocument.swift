@@ -269,10 +269,13 @@ public struct MethodSettings: Hashable, Codable, Sendable {
     public var appPasswords: AppPasswordPolicy
     /// The strongest method is asked for first, whatever anybody chose.
     public var strongestFirst: Bool
+    public var passkeys: AuthenticatorRules
 
     public init(
-        questions: QuestionPolicy = QuestionPolicy(), appPasswords: AppPasswordPolicy = AppPasswordPolicy(), strongestFirst: Bool = false
+        questions: QuestionPolicy = QuestionPolicy(), appPasswords: AppPasswordPolicy = AppPasswordPolicy(), strongestFirst: Bool = false,
+        passkeys: AuthenticatorRules = AuthenticatorRules()
     ) {
+        self.passkeys = passkeys
         self.questions = questions
         self.appPasswords = appPasswords
         self.strongestFirst = strongestFirst
@@ -284,7 +287,8 @@ public struct MethodSettings: Hashable, Codable, Sendable {
         self.init(
             questions: try values.decodeIfPresent(QuestionPolicy.self, forKey: .questions) ?? QuestionPolicy(),
             appPasswords: try values.decodeIfPresent(AppPasswordPolicy.self, forKey: .appPasswords) ?? AppPasswordPolicy(),
-            strongestFirst: try values.decodeIfPresent(Bool.self, forKey: .strongestFirst) ?? false)
+            strongestFirst: try values.decodeIfPresent(Bool.self, forKey: .strongestFirst) ?? false,
+            passkeys: try values.decodeIfPresent(AuthenticatorRules.self, forKey: .passkeys) ?? AuthenticatorRules())
     }
 }
 

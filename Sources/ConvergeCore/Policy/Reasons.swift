@@ -28,6 +28,8 @@ public enum NotCounting: Hashable, Sendable {
     case registeredForOtherFeature
     case needsTwoGates
     case notForAdministrators
+    /// The kind of authenticator that holds a passkey is not one that policy allows.
+    case authenticatorNotAllowed
     /// A set of answers that was enough once.
     case setTooSmall
 }
@@ -88,6 +90,7 @@ extension Standing {
         guard !credential.capabilities.isDisjoint(with: allowed) else {
             return .notAllowed(since: credential.capabilities.compactMap { policy.removedAt[$0] }.max())
         }
+        guard isAuthenticatorAllowed(credential) else { return .authenticatorNotAllowed }
         let conditions = lines.reduce(into: Set<ServiceCondition>()) { $0.formUnion($1.conditions[purpose] ?? []) }
         if conditions.contains(.notAdministrator), person.isAdministrator { return .notForAdministrators }
         if conditions.contains(.twoGates), policy.resetGates != 2 { return .needsTwoGates }

@@ -136,12 +136,15 @@ public struct Standing: Sendable {
         case .offeredOnly:
             return conditionsHold(traits.conditions[purpose] ?? []) && isOpen(capability) ? .offeredOnly : .never
         case .counts:
-            guard policyAllows(capability, for: purpose) else { return .never }
+            guard policyAllows(capability, for: purpose), isAuthenticatorAllowed(credential) else { return .never }
             if traits.needsFullSet, let have = credential.remaining, have < policy.methods.questions.toReset { return .never }
             if credential.inOwnMailDomain, purpose == .change || !policy.ownMailDomainsCount { return .never }
             return .counts
         }
     }
+
+    /// Whether policy allows the kind of authenticator that holds a passkey.
+    func isAuthenticatorAllowed(_ credential: Credential) -> Bool { credential.authenticator.map(policy.methods.passkeys.allows) ?? true }
 
     /// A credential that a former page wrote serves only that page's feature until it is confirmed.
     private func servesPurpose(_ credential: Credential, _ purpose: Purpose) -> Bool {
@@ -190,7 +193,8 @@ extension Standing {
     /// longer allows them, never did, or they were registered for a reset only.
     public func bridgeUses(now: Moment) -> [CredentialUse] {
         guard policy.bridge.days > 0, !anythingCountsForSignIn else { return [] }
-        return credentials.filter(isHeld).flatMap { credential in
+        // A kind of authenticator that policy shuts out is in doubt: never a bridge.
+        return credentials.filter { isHeld($0) && isAuthenticatorAllowed($0) }.flatMap { credential in
             credential.capabilities.sorted().filter { isBridge($0, now: now) }.map { credential.use($0) }
         }
     }

@@ -47,7 +47,9 @@ extension Standing {
 
     /// Whether policy lets anything that a method can do count for sign-in or for a reset.
     private func mayServe(_ kind: MethodKind) -> Bool {
-        MethodRegistry.traits(of: kind).capabilities.contains { line in
+        // What approves is worth its place where it may approve: for codes alone any app will do.
+        let lines = MethodRegistry.traits(of: kind).capabilities, approving = lines.filter { $0.manner == .approval }
+        return (approving.isEmpty ? lines : approving).contains { line in
             MethodRegistry.implementedCapabilities.contains(line.capability)
                 && (policyAllows(line.capability, for: .signIn) || policyAllows(line.capability, for: .reset))
         }

@@ -292,11 +292,11 @@ struct SignInTable {
         var amr = state.firstFactor == .password ? ["pwd"] : []
         if state.firstFactor == .accessPass { amr.append("otp") }
         for proof in state.proofs {
-            let value = AuthenticationReference.value(of: proof.use.capability)
-            if !amr.contains(value) { amr.append(value) }
+            for value in AuthenticationReference.values(of: proof) where !amr.contains(value) { amr.append(value) }
         }
         let hasMFA = isProven || state.firstFactor != .password
-        if hasMFA, state.firstFactor == .password { amr.append("mfa") }
+        // A passkey that checked its user is two factors: what one has, and what one knows or is.
+        if hasMFA, state.firstFactor != .accessPass { amr.append("mfa") }
         return SessionGrant(
             amr: amr, proofs: state.proofs, hasMFA: hasMFA, endsAt: state.passEnds,
             rememberDays: state.remember && isProven && !person.isAdministrator ? policy.rememberBrowserDays : 0)
@@ -305,6 +305,9 @@ struct SignInTable {
 
 /// Authentication method references (RFC 8176 section 2).
 public enum AuthenticationReference {
+    /// What tells the truth about a proof.
+    public static func values(of proof: Proof) -> [String] { proof.references ?? [value(of: proof.use.capability)] }
+
     /// The value that tells the truth about a capability.
     public static func value(of capability: Capability) -> String {
         switch capability {

@@ -9,10 +9,13 @@ public enum FirstFactor: String, Codable, Sendable {
 public struct Proof: Hashable, Codable, Sendable {
     public let use: CredentialUse
     public let at: Moment
+    /// Authentication method references (RFC 8176), where they say more than the capability does.
+    public let references: [String]?
 
-    public init(use: CredentialUse, at: Moment) {
+    public init(use: CredentialUse, at: Moment, references: [String]? = nil) {
         self.use = use
         self.at = at
+        self.references = references
     }
 }
 

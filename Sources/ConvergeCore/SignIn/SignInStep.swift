@@ -1,7 +1,7 @@
 /// What happened in a sign-in. Answers were compared and secrets spent before; the step only draws the consequences.
 public enum SignInEvent: Hashable, Sendable {
     /// A challenge was answered right.
-    case proved(CredentialUse)
+    case proved(CredentialUse, references: [String]? = nil)
     /// "Not now" or "Finish later".
     case postpone
     /// "Stop for now" in a registration that cannot be put off.
@@ -50,12 +50,12 @@ public enum SignInMachine {
     static func step(_ decision: SignInDecision, _ event: SignInEvent, _ facts: SignInFacts) -> SignInTransition {
         var next = SignInTransition(state: decision.state, effects: [], accepted: true)
         switch (event, decision.page) {
-        case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
-            (.proved(let use), .bridge(let uses, _)) where uses.contains(use),
-            (.proved(let use), .directoryProof(let uses, _)) where uses.contains(use):
-            prove(&next, use, facts)
-        case (.proved(let use), .unreachable) where isEmergency(use, facts):
-            prove(&next, use, facts)
+        case (.proved(let use, let references), .challenge(let uses, _, _)) where uses.contains(use),
+            (.proved(let use, let references), .bridge(let uses, _)) where uses.contains(use),
+            (.proved(let use, let references), .directoryProof(let uses, _)) where uses.contains(use):
+            prove(&next, use, references, facts)
+        case (.proved(let use, let references), .unreachable) where isEmergency(use, facts):
+            prove(&next, use, references, facts)
         case (.postpone, let page):
             postpone(&next, page)
         case (.cancel, let page):
@@ -116,8 +116,8 @@ public enum SignInMachine {
             && facts.standing.offered(for: .signIn, reach: facts.reach, now: facts.now).contains(use)
     }
 
-    private static func prove(_ next: inout SignInTransition, _ use: CredentialUse, _ facts: SignInFacts) {
-        next.state.proofs.append(Proof(use: use, at: facts.now))
+    private static func prove(_ next: inout SignInTransition, _ use: CredentialUse, _ references: [String]?, _ facts: SignInFacts) {
+        next.state.proofs.append(Proof(use: use, at: facts.now, references: references))
         next.state.challenge = nil
         if use.capability == .temporaryAccessPass {
             next.state.passEnds = facts.standing.credential(use.credential)?.validUntil
@@ -186,9 +186,11 @@ public enum SignInMachine {
     }
 
     /// The code proven at a registration is a proof: called with the facts *after* the credential was written.
-    public static func proveByEnrolment(_ state: SignInState, _ use: CredentialUse, at now: Moment) -> SignInState {
+    public static func proveByEnrolment(
+        _ state: SignInState, _ use: CredentialUse, references: [String]? = nil, at now: Moment
+    ) -> SignInState {
         var state = state
-        state.proofs.append(Proof(use: use, at: now))
+        state.proofs.append(Proof(use: use, at: now, references: references))
         return state
     }
 }

@@ -64,6 +64,7 @@ extension Administration {
         case .cannotServe: "it cannot serve this"
         case .unconfirmed: "nobody has confirmed it"
         case .suspended: "it is suspended"
+        case .authenticatorNotAllowed: "its kind of authenticator is not allowed"
         case .setTooSmall: "the policy asks for more answers than there are"
         case .ownMailDomain: "the mailbox needs the lost password"
         case .registeredForOtherFeature: "it was registered for the other feature only"
@@ -79,7 +80,9 @@ extension Administration {
         }
         let gap = credential.capabilities.compactMap { dossier.reach.gaps[credential.use($0)] }.first
         let reach = gap.map { ", cannot be reached now (\($0.why.rawValue)\($0.until.map { " until \($0.iso)" } ?? ""))" } ?? ""
-        return "\(credential.method.rawValue) …\(hint) (\(credential.state.rawValue)) – \(uses.joined(separator: "; "))\(reach)"
+        let kind =
+            credential.authenticator.map { kind in ", kind \(kind)\(AuthenticatorNames.name(of: kind).map { " “\($0)”" } ?? "")" } ?? ""
+        return "\(credential.method.rawValue) …\(hint) (\(credential.state.rawValue)\(kind)) – \(uses.joined(separator: "; "))\(reach)"
     }
 }
 

@@ -1,3 +1,4 @@
+import ConvergeCertificates
 public import ConvergeCore
 import Foundation
 
@@ -66,7 +67,9 @@ extension Administration {
         let lanes = (0..<Self.laneCount).map { _ in
             PolicyLane(before: versions, after: proposed, now: now, endOfDay: instance.endOfDay)
         }
-        var numbers = PolicyNumbers(document: document, groups: try await groupNames()), walk = PeopleWalk(instance)
+        var numbers = PolicyNumbers(
+            document: document, groups: try await groupNames(), hasAttestationRoots: instance.anchors.count > 0)
+        var walk = PeopleWalk(instance)
         while let page = try await walk.next() {
             for verdict in try await Self.judge(page, lanes) {
                 numbers.add(verdict)
@@ -194,6 +197,7 @@ struct PolicyVerdict: Sendable {
 struct PolicyNumbers {
     private let document: PolicyDocument
     private let groups: [GroupID: String]
+    private let hasAttestationRoots: Bool
     private var numbers = Administration.CheckReport()
     private var openDoors = 0
     /// Emergency accounts by their normal form: whether each was met, and gets in.
@@ -201,9 +205,10 @@ struct PolicyNumbers {
     /// How many people nothing could ever satisfy, by their groups.
     private var impossible: [Set<GroupID>: Int] = [:]
 
-    init(document: PolicyDocument, groups: [GroupID: String]) {
+    init(document: PolicyDocument, groups: [GroupID: String], hasAttestationRoots: Bool = true) {
         self.document = document
         self.groups = groups
+        self.hasAttestationRoots = hasAttestationRoots
         emergency = document.emergencyAccounts.reduce(into: [:]) { $0[SignInName($1)?.normalised ?? $1] = .some(nil) }
     }
 
@@ -222,7 +227,9 @@ struct PolicyNumbers {
 
     func report() -> Administration.CheckReport {
         var report = numbers
-        report.lint = (PolicyLint(document: document, groups: groups).entries + doors + emergencies + unsatisfied)
+        report.lint =
+            (PolicyLint(document: document, groups: groups, hasAttestationRoots: hasAttestationRoots).entries + doors + emergencies
+            + unsatisfied)
             .sorted { ($0.level, $0.code, $0.text) < ($1.level, $1.code, $1.text) }
         return report
     }

@@ -75,6 +75,7 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("questions", .section, "", "Security questions: how many, and which beyond the predefined ones."),
         PolicyKey("appPasswords", .section, "", "Passwords for programs that cannot show a sign-in page."),
         PolicyKey("strongestFirst", .flag, "false", "Ask for the strongest method first, whatever people chose as their default."),
+        PolicyKey("passkeys", .section, "", "Which authenticators may hold a passkey."),
         PolicyKey("trustedNetworks", .list, "", "The organisation's own networks, such as `192.0.2.0/24`."),
         PolicyKey("emergencyAccounts", .list, "", "User names that must always get in; `policy check` watches them."),
     ]
@@ -99,7 +100,10 @@ public struct PolicyKey: Sendable, Hashable {
         PolicyKey("reset[].gates", .number(1...2), nil, "How many independent proofs a new password takes. Administrators always need 2."),
         PolicyKey("reset[].allow", .list, "", "What may be a proof. All rules that apply add up."),
         PolicyKey("reset[].exclude", .list, "", "What may not be one, whatever another rule allows."),
-        PolicyKey("reset[].options", .list, "", "What is closed otherwise: `recoveryCode` lets a recovery code be one proof of two."),
+        PolicyKey(
+            "reset[].options", .list, "",
+            "What is closed otherwise: `recoveryCode` lets a recovery code be one proof of two, "
+                + "`passkey` a passkey be a proof where `allow` names it."),
         PolicyKey("reset[].reconfirmDays", .number(0...730), "", "Days after which people look through their security info; 0: never."),
         PolicyKey("reset[].skipsMax", .number(0...100), "", "How often the reset part of registration may be put off; left out: always."),
         PolicyKey("reset[].unlockWithoutReset", .flag, "false", "Somebody locked out who knows the password may unlock and keep it."),
@@ -157,6 +161,13 @@ public struct PolicyKey: Sendable, Hashable {
             "appPasswords.allowed", .flag, "false",
             "Whether people of whom a second step is enforced may make them. Off, those made before stop working and can be deleted."),
         PolicyKey("appPasswords.survivesReset", .flag, "false", "Whether they go on working after a reset of the account's password."),
+        PolicyKey(
+            "passkeys.allow", .list, "",
+            "Kinds of authenticators (AAGUID) that may be registered and used; left out: all. Passkeys of other kinds stop counting."),
+        PolicyKey("passkeys.block", .list, "", "Kinds that may not, whatever is allowed."),
+        PolicyKey(
+            "passkeys.requireAttestation", .flag, "false",
+            "A new passkey needs its maker's certificate, from one of `passkeys.attestationRoots` in the configuration."),
     ]
 
     private static let scopes = [

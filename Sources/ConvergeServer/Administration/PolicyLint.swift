@@ -27,6 +27,8 @@ public struct LintEntry: Codable, Hashable, Sendable {
 struct PolicyLint {
     let document: PolicyDocument
     let groups: [GroupID: String]
+    /// Whether the configuration trusts any maker of authenticators.
+    var hasAttestationRoots = true
 
     /// Everything worth saying, errors first.
     var entries: [LintEntry] {
@@ -135,6 +137,21 @@ struct PolicyLint {
         }
     }
 
+    private var passkeys: [LintEntry] {
+        let rules = document.methods.passkeys, contradicted = rules.allowed.intersection(rules.blocked).sorted()
+        var entries = contradicted.map {
+            LintEntry(.warning, "passkeys.contradiction", "The kind of authenticator \($0) is allowed and blocked. It is blocked.")
+        }
+        if rules.needsAttestation, !hasAttestationRoots {
+            entries.append(
+                LintEntry(
+                    .error, "passkeys.no-roots",
+                    "Passkeys need an attestation, and passkeys.attestationRoots in the configuration names no certificates. "
+                        + "Nobody could register one."))
+        }
+        return entries
+    }
+
     private var general: [LintEntry] {
         var entries: [LintEntry] = []
         if !document.mfa.contains(where: \.required) {
@@ -154,6 +171,7 @@ struct PolicyLint {
         for text in document.trustedNetworks where (try? CIDR(text))?.prefix == 0 {
             entries.append(LintEntry(.error, "networks.everywhere", "\(text) is the whole internet, not a network of the organisation."))
         }
+        entries += passkeys
         if document.emergencyAccounts.isEmpty {
             entries.append(
                 LintEntry(.note, "emergency.none", "No emergency account is named. Name at least one administrator who must always get in.")

@@ -34,7 +34,8 @@ struct PolicyReader {
             campaigns: rules(top, "campaigns").map { campaignRule($0) }, bridge: bridge(top), fraud: fraud(top), phones: phones(top),
             session: session(top), password: password(top),
             methods: MethodSettings(
-                questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst")),
+                questions: questions(top), appPasswords: appPasswords(top), strongestFirst: flag(top, "strongestFirst"),
+                passkeys: passkeys(top)),
             trustedNetworks: networks(top), emergencyAccounts: list(top, "emergencyAccounts"))
         unique(document.mfa.map(\.name), "mfa")
         unique(document.reset.map(\.name), "reset")
@@ -113,6 +114,22 @@ struct PolicyReader {
             profile: PasswordProfile(rawValue: word(section, "profile")) ?? .nist,
             minimumLength: number(section, "minimumLength") ?? 64, bannedWords: list(section, "bannedWords"),
             reuseLast: flag(section, "reuseLast"))
+    }
+
+    private mutating func passkeys(_ top: Section) -> AuthenticatorRules {
+        let section = subsection(top, "passkeys")
+        return AuthenticatorRules(
+            allowed: authenticators(section, "allow"), blocked: authenticators(section, "block"),
+            needsAttestation: flag(section, "requireAttestation"))
+    }
+
+    private mutating func authenticators(_ section: Section, _ word: String) -> Set<AAGUID> {
+        Set(
+            list(section, word).compactMap { text in
+                if let kind = AAGUID(text) { return kind }
+                problem(section, word, "\(text) is no kind of authenticator such as 2fc0579f-8113-47ea-b116-bb5a8db9202a")
+                return nil
+            })
     }
 
     private mutating func questions(_ top: Section) -> QuestionPolicy {
@@ -194,8 +211,8 @@ struct PolicyReader {
                     problem(section, "options", "\(text) is no option" + Self.meant(near))
                     return nil
                 }
-                guard option == .recoveryCode else {
-                    problem(section, "options", "\(text) does not exist in this release. This does: recoveryCode")
+                guard option != .alternatePhone else {
+                    problem(section, "options", "\(text) does not exist in this release. These do: passkey, recoveryCode")
                     return nil
                 }
                 return option

@@ -125,6 +125,13 @@ extension PolicyDocument {
                     .init(key: "survivesReset", value: .flag(methods.appPasswords.survivesReset)),
                 ])),
             .init(key: "strongestFirst", value: .flag(methods.strongestFirst)),
+            .init(
+                key: "passkeys",
+                value: .mapping([
+                    .init(key: "allow", value: .list(methods.passkeys.allowed.sorted().map(\.description))),
+                    .init(key: "block", value: .list(methods.passkeys.blocked.sorted().map(\.description))),
+                    .init(key: "requireAttestation", value: .flag(methods.passkeys.needsAttestation)),
+                ])),
             .init(key: "trustedNetworks", value: .list(trustedNetworks)),
             .init(key: "emergencyAccounts", value: .list(emergencyAccounts)),
         ])

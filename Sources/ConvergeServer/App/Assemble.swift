@@ -1,3 +1,4 @@
+internal import ConvergeCertificates
 public import ConvergeCore
 import Foundation
 public import Logging
@@ -28,7 +29,8 @@ extension Instance {
             budgets: BudgetStore(),
             hasher: try PasswordHasher(
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
-            breached: try config.passwords.breachedList.map { try BreachedList(path: $0) }, renderer: renderer,
+            breached: try config.passwords.breachedList.map { try BreachedList(path: $0) },
+            anchors: try config.readAttestationRoots(), renderer: renderer,
             policyCache: PolicyCache(),
             letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL),
             metrics: Metrics(startedAt: world.now()), log: log,
@@ -111,6 +113,15 @@ extension Organisation {
 }
 
 extension Config {
+    /// Reads the certificates of makers of authenticators that are trusted.
+    func readAttestationRoots() throws -> AttestationAnchors {
+        guard let path = attestationRoots else { return AttestationAnchors() }
+        guard let pem = try? String(contentsOfFile: path, encoding: .utf8), let anchors = AttestationAnchors(pem: pem) else {
+            throw ConfigError(problems: ["passkeys.attestationRoots: \(path) cannot be read as certificates (PEM)."])
+        }
+        return anchors
+    }
+
     /// Opens the store that the configuration names; a file is made where there is none.
     func openStore() async throws -> any Database {
         if let postgres { try await PostgresDatabase(postgres) } else { try SQLiteDatabase(path: databasePath) }

@@ -63,6 +63,8 @@ public struct Config: Sendable {
     /// Whom a push service can ask.
     public var pushContact: String
     public var passwords: Passwords
+    /// Certificates (PEM) of makers of authenticators; nil: none is trusted.
+    public var attestationRoots: String?
     public var logLevel: LogLevel
     public var logFormat: LogFormat
     /// Made by `demo`: example people, an outbox anyone can read. No file can ask for it.
@@ -165,6 +167,7 @@ public struct Config: Sendable {
             passwords: Passwords(
                 breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
                 queue: reader.number("passwords.queue", in: 0...10_000)),
+            attestationRoots: reader.optionalText("passkeys.attestationRoots"),
             logLevel: reader.choice("log.level", of: LogLevel.self, fallback: .info),
             logFormat: reader.choice("log.format", of: LogFormat.self, fallback: .json), isDemo: false)
     }

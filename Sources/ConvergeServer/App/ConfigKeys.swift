@@ -28,7 +28,7 @@ public struct ConfigKey: Sendable, Hashable {
     }
 
     /// Every setting there is.
-    public static let all: [ConfigKey] = server + organisation + delivery + passwords
+    public static let all: [ConfigKey] = server + organisation + delivery + passwords + passkeys
 
     private static let server = [
         ConfigKey(
@@ -112,5 +112,11 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("passwords.workers", .number, "2", "Threads that hash passwords, 1 to 64; as many as cores."),
         ConfigKey(
             "passwords.queue", .number, "32", "Sign-ins that may wait for a hash, 0 to 10000; beyond, people are asked to try again."),
+    ]
+
+    private static let passkeys = [
+        ConfigKey(
+            "passkeys.attestationRoots", .text, "",
+            "Certificates (PEM) of makers of security keys, for a policy that asks for an attestation. Without it none is trusted.")
     ]
 }

@@ -1,3 +1,4 @@
+internal import ConvergeCertificates
 public import ConvergeCore
 import Logging
 
@@ -27,6 +28,8 @@ public struct Instance: Sendable, CustomStringConvertible {
     let passwordLocks = PasswordLockStore()
     let hasher: PasswordHasher
     let breached: BreachedList?
+    /// Makers of authenticators that the operator trusts.
+    let anchors: AttestationAnchors
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters
@@ -47,15 +50,17 @@ public struct Instance: Sendable, CustomStringConvertible {
     func approvalID(_ handle: Secret) -> ApprovalID { ApprovalHandle.id(handle.text) { keyed($0, "code") } }
 
     /// What methods may use while they work for one account.
-    func methodContext(accountName: String, settings: MethodSettings = MethodSettings(), now: Moment) -> MethodContext {
+    func methodContext(
+        accountName: String, settings: MethodSettings = MethodSettings(), passkeys: PasskeyContext = PasskeyContext(), now: Moment
+    ) -> MethodContext {
         let keys = self.keys, config = self.config
         let own = Set(config.organisation.mailDomains.map { $0.lowercased() })
         var context = MethodContext(
             now: now, random: world.random, keyedHash: { keys.keyedHash(Array($0.utf8), purpose: "code") },
             readPhone: { typed, region in PhoneParser.read(typed, region: region) },
             isCountryOpen: { config.isCountryOpen($0) },
-            isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } },
-            settings: settings, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
+            isOwnMailDomain: { domain in own.contains { domain == $0 || domain.hasSuffix("." + $0) } }, settings: settings,
+            passkeys: passkeys, issuer: config.organisation.name, accountName: accountName, host: config.publicHost)
         context.readCalled = { typed, region, takesExtension in
             PhoneParser.readCalled(typed, region: region, takesExtension: takesExtension).flatMap { dialled in
                 config.isCountryOpenForCalls(dialled.number) ? .success(dialled) : .failure(Refusal(.phoneCountryClosed))
@@ -65,11 +70,16 @@ public struct Instance: Sendable, CustomStringConvertible {
         return context
     }
 
-    /// The same for a person, with what was asked of them elsewhere.
+    /// The same for a person, with the passkeys that are registered, and what was asked of them elsewhere.
     func methodContext(
         for dossier: Dossier, _ approvals: ApprovalState?, activation: AppActivation? = nil, _ db: any Connection
     ) throws -> MethodContext {
-        var context = methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
+        let held = try dossier.credentials.filter { $0.credential.method == .passkey && $0.credential.state == .active }
+            .compactMap { try credentials.open($0).content.passkey }
+        let passkeys = PasskeyContext(
+            origin: config.publicURL, person: dossier.person.id, displayName: dossier.record.displayName, held: held, trust: anchors)
+        var context = methodContext(
+            accountName: dossier.record.name, settings: dossier.policy.methods, passkeys: passkeys, now: dossier.now)
         context.app = try activation.flatMap { try authenticators.seen($0.credential, db) }
         context.approval = try approvals?.current.flatMap { try self.approvals.find($0.id, db) }
         context.ways = Set(

@@ -5,6 +5,9 @@ import Synchronization
 final class PolicyCache: Sendable {
     private let kept = Mutex(PolicyHistory([]))
 
+    /// The document that this node met last: for what a page merely offers after its transaction, when nothing may fail any more.
+    var latest: PolicyDocument? { kept.withLock { $0.versions.last?.document } }
+
     /// Every version, read anew only when the number in the store moved.
     func versions(_ store: PolicyStore, _ db: any Connection) throws -> PolicyHistory {
         let number = try store.currentVersion(db)

@@ -60,17 +60,9 @@ public struct World: Sendable {
         fixed(clock: TestClock(now: now), seed: seed)
     }
 
-    private static func wallClock() -> Moment {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Moment(ms: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
+    private static func wallClock() -> Moment { Moment(ms: cclock_wall() / 1_000_000) }
 
-    private static func monotonicClock() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    private static func monotonicClock() -> Int64 { cclock_monotonic() }
 
     /// Whether the kernel's clock follows a time server; nil where it does not tell.
     static var isClockSynchronised: Bool? {

@@ -17,6 +17,8 @@ enum NoticeEvent: Sendable, Hashable {
     case reported
     /// Somebody who was asked to approve said that it was not them.
     case fraudReported
+    /// A passkey answered whose counter had not risen.
+    case passkeyCopied
     /// The phone was reported as lost or stolen.
     case phoneLost
     /// A replacement was taken back.
@@ -40,7 +42,7 @@ enum NoticeEvent: Sendable, Hashable {
             kind.map { [Self.methodAdded($0), .methodChanged($0), .methodRemoved($0), .methodSuspended($0), .methodRestored($0)] } ?? []
         let others: [Self] = [
             .passwordReset, .passwordChanged, .passwordResetByAdministrator, .accessPassMade, .wiped, .unlocked, .resetStopped,
-            .recoveryCodesMade, .reported, .fraudReported, .phoneLost,
+            .recoveryCodesMade, .reported, .fraudReported, .phoneLost, .passkeyCopied,
         ]
         guard let event = (ofMethod + others).first(where: { $0.name == name }) else { return nil }
         self = event
@@ -62,6 +64,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .recoveryCodesMade: "codes-made"
         case .reported: "reported"
         case .fraudReported: "fraud"
+        case .passkeyCopied: "passkey-copied"
         case .phoneLost: "phone-lost"
         case .methodRestored: "restored"
         }
@@ -98,6 +101,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .unlocked: Message("mail.unlocked.subject")
         case .resetStopped: Message("mail.reset-failed.subject")
         case .fraudReported: Message("mail.fraud.subject")
+        case .passkeyCopied: Message("mail.passkey-copied.subject")
         }
     }
 
@@ -113,6 +117,7 @@ enum NoticeEvent: Sendable, Hashable {
         case .unlocked: Message("mail.unlocked.lead")
         case .resetStopped: Message("mail.reset-failed.lead")
         case .fraudReported: Message("mail.fraud.lead")
+        case .passkeyCopied: Message("mail.passkey-copied.lead")
         }
     }
 
@@ -122,6 +127,7 @@ enum NoticeEvent: Sendable, Hashable {
         return switch self {
         case .passwordResetByAdministrator, .accessPassMade, .wiped:
             [Message(hasLink ? "mail.password.unrequested" : "mail.gone.unrequested")]
+        case .passkeyCopied: [Message("mail.passkey-copied.closing")] + (hasLink ? [] : [helpdesk])
         case .resetStopped: [Message("mail.reset-failed.closing")] + (hasLink ? [] : [helpdesk])
         case .fraudReported: [Message("mail.fraud.closing")] + (hasLink ? [] : [helpdesk])
         default: [Message("mail.changed.closing")] + (hasLink ? [] : [helpdesk])

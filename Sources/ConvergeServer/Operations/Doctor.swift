@@ -1,3 +1,4 @@
+import ConvergeCertificates
 public import ConvergeCore
 import Foundation
 
@@ -40,6 +41,7 @@ public struct Doctor: Sendable {
     /// Everything, in the order in which a server would need it.
     public func examine() async -> [Finding] {
         var findings = [configuration, resources, breachedList, clock]
+        if config.attestationRoots != nil { findings.append(attestationRoots) }
         if config.postgres == nil { findings.append(disk) }
         findings += await store()
         findings += await [mail(), texts(), calls()]
@@ -80,6 +82,16 @@ public struct Doctor: Sendable {
                 ? ok("leaked passwords", "\(list.count) of them are in \(path).") : warn("leaked passwords", "\(path) is empty.")
         } catch {
             return fail("leaked passwords", "\(error)")
+        }
+    }
+
+    private var attestationRoots: Finding {
+        do {
+            let anchors = try config.readAttestationRoots(), path = config.attestationRoots ?? ""
+            if let end = anchors.firstEnd, end <= world.now() { return warn("attestation", "A certificate in \(path) has expired.") }
+            return ok("attestation", "\(anchors.count) certificates of makers of authenticators are in \(path).")
+        } catch {
+            return fail("attestation", "\(error)")
         }
     }
 

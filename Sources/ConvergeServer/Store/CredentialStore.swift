@@ -60,15 +60,23 @@ public struct CredentialStore: Sendable {
             """
             INSERT INTO credential (id, organisation_id, person_id, method, state, source, serves, capabilities, verified_by,
                 verified_ms, channel_key, hint, sealed, added_ms, from_first_wizard, own_mail_domain, valid_from_ms,
-                valid_until_ms, remaining, spent_step, drift_steps, version)
+                valid_until_ms, remaining, spent_step, drift_steps, authenticator, version)
             VALUES (\(credential.id), \(organisation), \(person), \(credential.method), \(credential.state), \(credential.source),
                 \(Self.list(credential.serves.map(\.rawValue))), \(Self.list(credential.capabilities.map(\.rawValue))),
                 \(credential.verifiedBy), \(credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
                 COALESCE((SELECT MAX(added_ms) + 1 FROM credential WHERE person_id = \(person)
                     AND added_ms BETWEEN \(credential.addedAt) AND \(credential.addedAt + Self.crowd)), \(credential.addedAt)),
                 \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
-                \(credential.validUntil), \(credential.remaining), \(spentStep), \(drift), 1)
+                \(credential.validUntil), \(credential.remaining), \(spentStep), \(drift),
+                \(credential.authenticator?.description), 1)
             """)
+    }
+
+    /// Writes another content for a credential, for example with another name.
+    public func setContent(_ content: CredentialContent, of record: CredentialRecord, _ db: any Connection) throws -> Bool {
+        let sealed = try keys.seal(JSONText.bytes(content), aad: Self.aad(record.id, record.person))
+        return try db.execute(
+            "UPDATE credential SET sealed = \(sealed), version = version + 1 WHERE id = \(record.id) AND state <> 'retired'") == 1
     }
 
     /// Confirms a directory's or an administrator's value: it now serves both features.
@@ -239,6 +247,6 @@ public struct CredentialStore: Sendable {
             verifiedAt: try row.optionalMoment("verified_ms"), channel: channel, addedAt: try row.moment("added_ms"),
             fromFirstWizard: try row.bool("from_first_wizard"), validFrom: try row.optionalMoment("valid_from_ms"),
             validUntil: try row.optionalMoment("valid_until_ms"), remaining: try row.optionalInt("remaining"),
-            inOwnMailDomain: try row.bool("own_mail_domain"))
+            inOwnMailDomain: try row.bool("own_mail_domain"), authenticator: try row.optionalText("authenticator").flatMap { AAGUID($0) })
     }
 }

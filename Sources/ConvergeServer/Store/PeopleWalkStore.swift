@@ -42,7 +42,7 @@ struct PeopleWalkStore: Sendable {
         try db.rows(
             """
             SELECT person_id, method, state, source, serves, capabilities, verified_by, verified_ms, channel_key, hint, added_ms,
-                from_first_wizard, own_mail_domain, valid_from_ms, valid_until_ms, remaining
+                from_first_wizard, own_mail_domain, valid_from_ms, valid_until_ms, remaining, authenticator
             FROM credential WHERE person_id IN \(fragment: .list(people)) AND state <> 'retired' ORDER BY person_id, added_ms, id
             """
         ).reduce(into: [:]) { credentials, row in credentials[try row.text("person_id"), default: []].append(row) }

@@ -9,6 +9,9 @@ enum ChallengeView {
         case .code(let length, _, _, _):
             around.errors = refusal.map { [FieldError("code", $0)] } ?? []
             return CodePage(ask: CodePage.Ask(capability), around: around, digits: length)
+        case .usePasskey(let request):
+            around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+            return PasskeyPage(ceremony: .use(request), around: around)
         case .questions(let questions):
             around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
             return QuestionsPage(questions: questions, around: around)
@@ -23,7 +26,7 @@ enum ChallengeView {
             around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
             if !approving.canAskAgain { around.sendAgain = nil }
             return ApprovePage(approving: approving, around: around)
-        case nil, .chooseQuestions, .token, .scan, .phone, .email, .activate:
+        case nil, .createPasskey, .chooseQuestions, .token, .scan, .phone, .email, .activate:
             return page(
                 capability, .code(length: ResetMachine.codeDigits(capability), sentTo: nil, until: nil, canSendAgain: false), refusal,
                 around: around)

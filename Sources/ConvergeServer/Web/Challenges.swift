@@ -11,11 +11,6 @@ struct Challenger {
         try instance.methodContext(for: dossier, state.approvals, db)
     }
 
-    /// Without what the store knows.
-    private var plainContext: MethodContext {
-        instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
-    }
-
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -27,7 +22,7 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plainContext)
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
         guard let message else {
             return sends(use) ? (current, Refusal(tooMany(use))) : (next, nil)
         }
@@ -55,7 +50,7 @@ struct Challenger {
 
     /// What came of an answer.
     enum Outcome {
-        case proved(CredentialUse)
+        case proved(Proof)
         case refused(Refusal)
     }
 
@@ -64,19 +59,24 @@ struct Challenger {
     /// An app's code may come from any of the person's apps that are offered.
     func answer(_ answer: Answer, state: inout ChallengeState, offered: [CredentialUse]) throws -> Outcome {
         if let refusal = incomplete(answer, state) { return .refused(refusal) }
-        guard state.triesLeft > 0 else { return .refused(Refusal(.codeTooMany)) }
-        let siblings = ResetMachine.isSent(state.use.capability) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
+        let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
+        guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
+        let siblings = ResetMachine.isSent(state.use.capability)
+            ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false, undecided: Refusal?
-        if let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db) {
+        // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.
+        if !isCeremony,
+            let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db)
+        {
             return .refused(Refusal(.codeTooMany, until: until))
         }
         state.triesLeft -= 1
         for use in [state.use] + siblings {
             switch try compare(answer, state, use) {
-            case .right(let claim):
+            case .right(let claim, let references):
                 if let claim, try !instance.credentials.win(claim, at: dossier.now, db) {
                     switch claim {
-                    case .step, .driftingStep: spent = true
+                    case .step, .driftingStep: spent = !isCeremony
                     case .approval: undecided = Refusal(.callLate)
                     case .recoveryCode, .pass: break
                     }
@@ -88,7 +88,8 @@ struct Challenger {
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
                 // A phone that was asked too has nothing to decide any more.
                 if mayHaveAsked { try ledger.endApprovals(of: dossier.person.id) }
-                return .proved(use)
+                return .proved(Proof(use: use, at: dossier.now, references: references))
+            case .copied: return .refused(try refuseCopied(use.credential))
             case .alreadySpent: spent = true
             case .expired: late = true
             case .undecided(let refusal): undecided = refusal
@@ -105,24 +106,31 @@ struct Challenger {
         return .refused(refusal(state, late: late))
     }
 
+    /// There may be a copy of a passkey: it is refused, and its owner told.
+    func refuseCopied(_ id: CredentialID) throws -> Refusal {
+        try ledger.tell(.passkeyCopied, dossier, credential: id)
+        return Refusal(.passkeyCopied)
+    }
+
     /// Why an answer is none at all.
     func incomplete(_ answer: Answer, _ state: ChallengeState) -> Refusal? { method(of: state.use)?.incomplete(state, answer) }
 
     /// What has to be hashed before an answer is compared.
     func slowWork(_ answer: Answer, _ state: ChallengeState) throws -> [SlowJob] {
         guard let record = dossier.credential(state.use.credential), let method = method(of: state.use) else { return [] }
-        return method.slowWork(state, answer, try instance.credentials.open(record), plainContext)
+        return method.slowWork(state, answer, try instance.credentials.open(record), try context(state))
     }
 
     private func afterWrong(_ state: ChallengeState) throws -> ChallengeState {
         guard !MethodRegistry.traits(of: state.use.capability).manner.isCode, let method = method(of: state.use),
             let record = dossier.credential(state.use.credential)
         else { return state }
-        return method.afterWrong(state, try instance.credentials.open(record), plainContext)
+        return method.afterWrong(state, try instance.credentials.open(record), try context(state))
     }
 
     private func refusal(_ state: ChallengeState, late: Bool) -> Refusal {
         if late { return Refusal(.codeExpired) }
+        if state.use.capability == .passkey { return state.triesLeft > 0 ? Refusal(.passkeyWrong) : Refusal(.passkeyTooMany) }
         guard state.triesLeft > 0 else { return Refusal(.codeTooMany) }
         switch state.use.capability {
         case .recoveryCode: return Refusal(.recoveryWrong, count: state.triesLeft)

@@ -43,9 +43,8 @@ struct Registrar {
     }
 
     /// What has to be hashed before an input is taken.
-    func slowWork(_ input: EnrolmentInput, _ state: EnrolmentState) -> [SlowJob] {
-        let context = instance.methodContext(accountName: dossier.record.name, settings: dossier.policy.methods, now: dossier.now)
-        return MethodRegistry.method(state.method)?.slowWork(state, input, context) ?? []
+    func slowWork(_ input: EnrolmentInput, _ state: EnrolmentState) throws -> [SlowJob] {
+        try MethodRegistry.method(state.method)?.slowWork(state, input, context(state)) ?? []
     }
 
     /// Where a registration stands.
@@ -57,8 +56,8 @@ struct Registrar {
     /// What came of one input.
     enum Outcome {
         case waiting(EnrolmentState, Prompt, Refusal?)
-        /// The credential is written. The use is the one proven with it.
-        case finished(CredentialUse)
+        /// The credential is written. The proof is the one given with it.
+        case finished(Proof)
     }
 
     /// Takes one input. Throws `Overtaken` when what the person holds has changed meanwhile.
@@ -75,9 +74,10 @@ struct Registrar {
             return .waiting(same, method.prompt(same, context), refusal)
         }
         guard let new = step.finished else {
-            if let refusal = step.refusal, [.codeWrong, .codeMismatch, .codeClock, .codeTooMany].contains(refusal.code) {
-                try ledger.note(
-                    .registered, dossier.record, success: false, reason: refusal.code.rawValue, details: ["method": state.method.rawValue])
+            if let refusal = step.refusal, refusal.isWrongProof {
+                var details = ["method": state.method.rawValue]
+                details["detail"] = refusal.detail
+                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: details)
             }
             return .waiting(step.state, step.prompt, step.refusal)
         }
@@ -85,7 +85,8 @@ struct Registrar {
         if let claim = new.claim, try !instance.credentials.win(claim, at: dossier.now, db) {
             return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
         }
-        return .finished(try write(new, firstWizard: firstWizard))
+        let use = try write(new, firstWizard: firstWizard)
+        return .finished(Proof(use: use, at: dossier.now, references: new.references))
     }
 
     /// An answer with what the store knows about it.
@@ -113,7 +114,7 @@ struct Registrar {
             $0.credential.channel == channel && $0.credential.state == .active && $0.id != new.replaces && $0.id != new.confirms
                 && $0.credential.method == new.method
         }
-        if same { return Refusal(.phoneTaken) }
+        if same { return Refusal(new.method == .passkey ? .passkeyHeld : .phoneTaken) }
         return refusalToAdd(new.method, replacing: new.replaces ?? new.confirms)
     }
 
@@ -155,7 +156,7 @@ struct Registrar {
         let credential = Credential(
             id: new.id ?? instance.world.newID(), method: new.method, capabilities: new.capabilities, verifiedBy: new.verifiedBy,
             verifiedAt: now, channel: channel, addedAt: now, fromFirstWizard: firstWizard, remaining: new.remaining,
-            inOwnMailDomain: new.inOwnMailDomain)
+            inOwnMailDomain: new.inOwnMailDomain, authenticator: new.authenticator)
         try instance.credentials.insert(
             credential, of: dossier.person.id, content: new.content, hint: new.hint, spentStep: new.spentStep, drift: new.drift, db)
         if let token = new.token, try !instance.tokens.activate(token, as: credential.id, of: dossier.person.id, db) { throw Overtaken() }
@@ -186,6 +187,13 @@ struct Registrar {
             codes.map { RecoveryCodes.hash($0.canonical.text, context) }, of: id, db)
         try ledger.note(.registered, dossier.record, details: ["method": MethodKind.recoveryCodes.rawValue, "credential": id.text])
         return codes.map { $0.shown(.recoveryCode) }
+    }
+}
+
+extension Refusal {
+    /// Something was proven wrong in a registration: worth a line in the audit log.
+    fileprivate var isWrongProof: Bool {
+        [.codeWrong, .codeMismatch, .codeClock, .codeTooMany, .passkeyWrong, .passkeyKind, .passkeyUnreadable].contains(code)
     }
 }
 

@@ -21,6 +21,14 @@ struct AnonymousRequest: Sendable {
     let agent: String
     let now: Moment
     let language: String
+    /// Who is signed in, where that was read with something else already.
+    var visitor: Visitor = .unread
+
+    enum Visitor: Sendable {
+        case unread
+        case nobody
+        case somebody(SessionRecord, Dossier)
+    }
     /// What the telephone carrier signed its request with.
     let carrierSignature: String?
 

@@ -6,14 +6,14 @@ extension Instance {
     ///
     /// - Parameters:
     ///   - dossier: read anew after whatever was written in this transaction.
-    ///   - use: what was proven just now; nil when nothing was.
+    ///   - proof: what was proven just now; nil when nothing was.
     func renewSession(
-        _ session: SessionRecord, _ dossier: Dossier, proven use: CredentialUse? = nil, _ request: AnonymousRequest, _ db: any Connection
+        _ session: SessionRecord, _ dossier: Dossier, proven proof: Proof? = nil, _ request: AnonymousRequest, _ db: any Connection
     ) throws -> Secret {
         try sessions.revoke(session.id, now: request.now, db)
         return try openSession(
-            dossier.person, amr: use.map { session.amr(adding: $0, dossier.standing) } ?? session.amr,
-            proofs: session.proofs + (use.map { [Proof(use: $0, at: request.now)] } ?? []), endsAt: session.endsAt,
+            dossier.person, amr: proof.map { session.amr(adding: $0, dossier.standing) } ?? session.amr,
+            proofs: session.proofs + (proof.map { [$0] } ?? []), endsAt: session.endsAt,
             policy: dossier.policy.session, request, db)
     }
 
@@ -29,10 +29,10 @@ extension Instance {
 
 extension SessionRecord {
     /// The references of this session with one more proof: `mfa` only when it is a second step beside the password.
-    func amr(adding use: CredentialUse, _ standing: Standing) -> [String] {
+    func amr(adding proof: Proof, _ standing: Standing) -> [String] {
         var result = amr
-        let value = AuthenticationReference.value(of: use.capability)
-        if !result.contains(value) { result.append(value) }
+        let use = proof.use
+        for value in AuthenticationReference.values(of: proof) where !result.contains(value) { result.append(value) }
         let isEmergency = use.capability == .recoveryCode || use.capability == .temporaryAccessPass
         let isSecondStep = isEmergency || standing.counting(for: .signIn).contains(use)
         if isSecondStep, result.contains("pwd"), !result.contains("mfa") { result.append("mfa") }

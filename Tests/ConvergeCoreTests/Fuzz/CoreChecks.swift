@@ -4,7 +4,7 @@
 enum CoreChecks {
     static let all = [
         csv, base32, base64url, hex, address, network, forwarded, signInName, email, phoneNumber, otpauth, percent, numericCode,
-        readableCode, nearest,
+        readableCode, nearest, cbor, cose, clientData, authenticatorData, attestation,
     ]
 
     // MARK: files
@@ -216,4 +216,69 @@ enum CoreChecks {
         let far = Nearest.distance(typed.lowercased(), near.lowercased())
         try hold(far <= max(1, typed.count / 3) && far == Nearest.distance(near.lowercased(), typed.lowercased()), "distance \(far)")
     }
+
+    // MARK: passkeys
+
+    static let cbor = ParserCheck("cbor", units: ["\u{01}", "aa", "\u{F5}"], parse: { _ = try? CBOR.read($0) }) { bytes in
+        let item: CBOR
+        do throws(CBORError) { item = try CBOR.read(bytes) } catch {
+            guard error == .trailingBytes, let (first, rest) = try? CBOR.readFirst(bytes[...]) else { return }
+            return try hold(first.encoded + rest == bytes && !rest.isEmpty, "what comes after the first item")
+        }
+        try hold(item.encoded == bytes, "two encodings of one item")
+        try hold(depth(item) <= CBOR.maximumDepth, "too deep")
+    }
+
+    private static func depth(_ item: CBOR) -> Int {
+        switch item {
+        case .array(let items): 1 + (items.map(depth).max() ?? 0)
+        case .map(let entries): 1 + (entries.map { depth($0.value) }.max() ?? 0)
+        default: 0
+        }
+    }
+
+    static let cose = ParserCheck("cose") { bytes in
+        let key: SigningKey
+        do throws(PasskeyProblem) { key = try SigningKey(cose: bytes) } catch {
+            return try hold(error.code.utf8.count < 40 && !error.code.hasControl, "a reason for the log")
+        }
+        try hold(try SigningKey(cose: key.cose) == key, "what is kept of it is another key")
+        try hold(!key.verifies(bytes, of: bytes) && !key.verifies([], of: []), "it signed this")
+        if case .rsa(let modulus, _) = key { try hold((256...512).contains(modulus.count), "\(modulus.count) bytes") }
+    }
+
+    static let clientData = ParserCheck("client-data", units: [" ", "\"a\",", "["], parse: { _ = try? ClientData($0) }) { bytes in
+        guard let data = try? ClientData(bytes) else { return }
+        try hold(bytes.count <= ClientData.maximumLength && data.challenge.count < bytes.count, "bounds")
+        try hold(data.origin.utf8.count <= bytes.count && (data.ceremony?.rawValue.hasPrefix("webauthn.") ?? true), "what it says")
+    }
+
+    static let authenticatorData = ParserCheck(
+        "authenticator-data", units: ["a", "\u{01}"], parse: { _ = try? AuthenticatorData($0) }
+    ) { bytes in
+        guard let data = try? AuthenticatorData(bytes) else { return }
+        try hold(data.relyingPartyHash == Array(bytes[..<32]) && (!data.isBackedUp || data.isBackupEligible), "flags")
+        try hold((data.attested == nil) == (bytes[32] & 0x40 == 0) && (bytes.count == 37 || bytes[32] & 0xC0 != 0), "what follows")
+        guard let attested = data.attested else { return }
+        try hold((1...AuthenticatorData.maximumIDLength).contains(attested.id.count) && attested.id.count < bytes.count, "its id")
+        try hold(AAGUID(attested.kind.description) == attested.kind, "its kind does not read back")
+    }
+
+    static let attestation = ParserCheck("attestation", units: ["a", "\u{01}"], parse: { _ = try? AttestationObject($0) }) { bytes in
+        let expected = PasskeyExpectation(challenge: [1], origin: "o", relyingParty: "r", needsVerification: false)
+        do throws(PasskeyProblem) {
+            _ = try PasskeyCeremony.register(
+                clientData: Array(#"{"type":"webauthn.create","challenge":"AQ","origin":"o"}"#.utf8), attestation: bytes, transports: [],
+                expected, rules: AuthenticatorRules(), trust: NoAttestationTrust(), now: Moment(ms: 0))
+            throw .signature
+        } catch {
+            // Nothing here was made for the site "r": either it is broken, or it is for another one.
+            try hold(error != .signature && !error.code.hasControl && error.code.utf8.count < 80, error.code)
+        }
+    }
+}
+
+extension String {
+    /// Whether a log would be broken by it.
+    fileprivate var hasControl: Bool { unicodeScalars.contains { $0.properties.generalCategory == .control } }
 }

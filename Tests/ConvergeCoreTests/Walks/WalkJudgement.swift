@@ -37,7 +37,7 @@ extension SignInWalk {
         case .done(let grant):
             if tables.demanded, !grant.hasMFA { note(.safe, "a second step is demanded and none was proven", index) }
             if grant.hasMFA, !tables.isProven(node.state) { note(.safe, "an MFA session without a proof", index) }
-            if grant.amr.contains("mfa") != (grant.hasMFA && node.state.firstFactor == .password) {
+            if grant.amr.contains("mfa") != (grant.hasMFA && node.state.firstFactor != .accessPass) {
                 note(.safe, "the session does not tell the truth", index)
             }
             if grant.rememberDays > 0, !tables.isProven(node.state) || !tables.facts.person.roles.isEmpty {

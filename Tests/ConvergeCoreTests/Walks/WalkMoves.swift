@@ -15,7 +15,7 @@ struct WalkMove {
     /// For the way to a state.
     var name: Substring {
         switch event {
-        case .proved(let use): "proved \(use.capability.rawValue)"
+        case .proved(let use, _): "proved \(use.capability.rawValue)"
         case .enrolled(let id): "registered \(id)"
         case .choose(let kind): "chose \(kind.rawValue)"
         case .postpone: "postpone"

@@ -44,10 +44,11 @@ extension ArchitectureRule {
     static let doors: [ArchitectureRule] = [
         .only(
             "one door to the clock", in: ["Base/World.swift"],
-            #"\bDate\(\)|\bDate\.now|Clock\.now|timeIntervalSinceNow|ContinuousClock|SuspendingClock|Dispatch(Wall)?Time|NIODeadline|CFAbsolute|clock_gettime|gettimeofday|CLOCK_REALTIME|systemUptime|(?<![.\w])time\(nil"#,
+            #"\bDate\(\)|\bDate\.now|Clock\.now|timeIntervalSinceNow|ContinuousClock|SuspendingClock|Dispatch(Wall)?Time|NIODeadline|CFAbsolute|cclock_(wall|monotonic)|clock_gettime|gettimeofday|CLOCK_REALTIME|systemUptime|(?<![.\w])time\(nil"#,
             planted: [
                 (server + "Web/A.swift", "let now = Date()"), (core + "Policy/A.swift", "let now = Date.now"),
                 (server + "Delivery/A.swift", "let at = ContinuousClock.now"), ("Sources/converge/A.swift", "clock_gettime(id, &time)"),
+                (server + "Web/C.swift", "let now = cclock_wall()"),
             ]),
         .only(
             "one door to randomness", in: ["Base/World.swift"],
@@ -93,6 +94,8 @@ extension ArchitectureRule {
         .imports(["CSodium"], onlyIn: ["Passwords/PasswordHasher.swift"]), .imports(["CQREncode"], onlyIn: ["Web/QRCode.swift"]),
         .imports(["CZxcvbn"], onlyIn: ["Passwords/Strength.swift"]), .imports(["CCurl"], onlyIn: ["Delivery/Curl.swift"]),
         .imports(["CPhone"], onlyIn: ["Directory/PhoneParser.swift"]),
+        .imports(["CryptoExtras"], onlyIn: ["Methods/Passkey/SigningKey.swift"]),
+        .imports(["X509", "SwiftASN1"], onlyIn: ["ConvergeCertificates/AttestationAnchors.swift"]),
         .imports(["NIOPosix"], onlyIn: ["Store/Postgres/PostgresPool.swift", "Passwords/PasswordHasher.swift", "Delivery/Curl.swift"]),
         .imports(
             ["Hummingbird", "HummingbirdCore", "NIOCore"],
@@ -103,12 +106,12 @@ extension ArchitectureRule {
     /// The core is pure, and nobody imports what stands above.
     static let directions: [ArchitectureRule] = [
         ArchitectureRule(
-            name: "the core imports Crypto and Foundation and nothing else",
+            name: "the core imports swift-crypto and Foundation and nothing else",
             planted: ["ConvergeServer", "GRDB", "Hummingbird", "NIOCore", "Logging", "Dispatch", "FoundationNetworking"].map {
                 SourceFile("Sources/ConvergeCore/Planted.swift", "import \($0)\n")
             }
         ) { files in
-            files.filter { $0.path.hasPrefix(core) && !$0.imports.isSubset(of: ["Crypto", "Foundation"]) }.map(\.path)
+            files.filter { $0.path.hasPrefix(core) && !$0.imports.isSubset(of: ["Crypto", "CryptoExtras", "Foundation"]) }.map(\.path)
         },
         .only(
             "the core touches no file, no thread and no log", in: [], folder: core,

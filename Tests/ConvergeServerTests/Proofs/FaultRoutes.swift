@@ -35,6 +35,10 @@ enum FaultRoutes {
             "enrolment phone", "enrolment enrol", "/sign-out", "/callbacks/voice/:handle", "/callbacks/voice/:handle/key",
             "/callbacks/voice/:handle/report", "/callbacks/voice/:handle/status", "/callbacks/text/:id", "/dev/calls",
         ],
+        "passkeys": [
+            "/sign-in", "sign-in start", "sign-in enrol", "sign-in kept", "sign-in finish", "/security-info/add", "enrolment enrol",
+            "/security-info/rename/:id", "/sign-out", "/sign-in/passkey", "sign-in answer",
+        ],
         "setUp": [
             "/setup", "/sign-in", "sign-in password",
         ],

@@ -244,6 +244,42 @@ struct FaultTests {
         walk.expectPosts("securityInfo")
     }
 
+    @Test("passkeys: in a wizard, one more with a name, as second step and without a password")
+    func passkeys() async throws {
+        let walk = try await FaultWalk(), server = walk.server, first = SoftKey(), second = SoftKey()
+        try await server.changePolicy {
+            $0.mfa[0].allow = [.passkey]
+            $0.reset = []
+        }
+        let ada = try await server.add("ada")
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        try await walk.submit("/start")
+        try await walk.submit("/enrol", ["problem": "cancelled"])
+        try await walk.submit("/enrol", first.create(walk.page))
+        try await walk.submit("/kept", ["kept": "on"])
+        try await walk.submit("/finish")
+        try await walk.open("/security-info/add")
+        try await walk.submit("/security-info/add", ["method": "passkey"])
+        try await walk.submit("/enrol", second.create(walk.page, name: "Second"))
+        let id = try #require(walk.page.html.firstMatch(of: /\/security-info\/rename\/([A-Za-z0-9_-]+)/)).1
+        try await walk.open("/security-info/rename/\(id)")
+        try await walk.submit("/security-info/rename/\(id)", ["name": "First"])
+        try await walk.open("/sign-out")
+        try await walk.submit("/sign-out")
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in/passkey", ["problem": "cancelled"])
+        try await walk.submit("/sign-in/passkey", first.use(walk.page))
+        #expect(walk.page.path == "/", "\(walk.page.text)")
+        walk.changeBrowser()
+        try await walk.open("/sign-in")
+        try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
+        try await walk.submit("/answer", second.use(walk.page))
+        #expect(walk.page.path == "/", "\(walk.page.text)")
+        #expect(try await server.audit(of: ada).filter { $0.activity == .registered && $0.success }.count == 3)
+        walk.expectPosts("passkeys")
+    }
+
     @Test("the first administrator, and a password that must be changed")
     func setUp() async throws {
         let walk = try await FaultWalk(), server = walk.server, administration = Administration(server.instance)

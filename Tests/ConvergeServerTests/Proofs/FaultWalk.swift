@@ -87,13 +87,11 @@ final class FaultWalk: @unchecked Sendable {
     func app(_ phone: TestPhone, _ place: SourceLocation = #_sourceLocation, _ act: @escaping (TestPhone) async throws -> Void) async throws {
         let mine = browser
         defer { browser = mine }
-        var path = ""
-        phone.browser.onAnswer = { _, asked in path = asked }
         try await step("app", place) { browser in
             phone.browser = browser
             try? await act(phone)
         }
-        try await note(path)
+        try await note(phone.browser.page.path)
     }
 
     /// Writes down which route a form goes to, or which action of which conversation.

@@ -1,4 +1,5 @@
 import ConvergeCore
+import CoreFoundation
 import Foundation
 import HTTPTypes
 import Testing

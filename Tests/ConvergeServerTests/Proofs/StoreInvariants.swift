@@ -38,7 +38,8 @@ struct StoreInvariants {
                     AND activity IN (\(AuditActivity.registered), \(AuditActivity.updated))
                 """
             ).compactMap { try JSONText.decode([String: String].self, from: $0.text("details"))["credential"] })
-        return try db.rows("SELECT id, person_id, state, source, sealed, replaced_by, retired_reason FROM credential").flatMap { row -> [String] in
+        return try db.rows("SELECT id, person_id, state, source, sealed, replaced_by, retired_reason FROM credential").flatMap {
+            row -> [String] in
             let id = try row.text("id"), state = try row.text("state")
             var wrong: [String] = []
             if state == "pending" { wrong.append("credential \(id) is half made") }

@@ -90,6 +90,7 @@ extension Example {
                     ChangeDefaultPage.choice("appCode", value: "c1.appCode", detail: "Ada’s phone", isNow: true),
                     ChangeDefaultPage.choice("text", value: "c2.text", detail: "+44 7700 900184", isNow: false),
                 ], hasResetOnly: true), person: ada),
+        Example("rename", RenamePage(form: Form("/security-info/rename/c1"), name: "Work laptop"), person: ada),
         Example(
             "delete",
             DeletePage(

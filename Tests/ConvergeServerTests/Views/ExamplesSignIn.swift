@@ -15,6 +15,7 @@ extension Example {
 
     static let signIn = [
         Example("sign-in", PasswordPage()),
+        Example("sign-in-passkey", PasswordPage(passkey: PasskeyForm(.signIn(passkeyRequest), Form("/sign-in/passkey")))),
         Example(
             "sign-in-wrong",
             PasswordPage(name: "ada.okafor", errors: [FieldError("password", Refusal(.signInWrong))])),
@@ -38,6 +39,14 @@ extension Example {
     }
 
     static let challenge = [
+        Example(
+            "challenge-passkey",
+            PasskeyPage(ceremony: .use(passkeyRequest), around: Around(form: flow, rememberDays: 14, others: otherWays, who: who))),
+        Example(
+            "challenge-passkey-refused",
+            PasskeyPage(
+                ceremony: .use(passkeyRequest),
+                around: Around(form: flow, errors: [FieldError(nil, Refusal(.passkeyCancelled))], others: otherWays, who: who))),
         Example("challenge-code", CodePage(ask: .app, form: flow, rememberDays: 14, others: otherWays, who: who)),
         Example(
             "challenge-code-error",
@@ -111,6 +120,14 @@ extension Example {
     ]
 
     static let wizard = [
+        Example(
+            "wizard-passkey",
+            PasskeyPage(ceremony: .create(passkeyCreation), around: Around(form: flow, progress: Progress(steps: steps, current: 1)))),
+        Example(
+            "wizard-passkey-name",
+            PasskeyPage(
+                ceremony: .create(passkeyCreation),
+                around: Around(form: flow, errors: [FieldError("name", Refusal(.nameTooLong, count: 40))]))),
         Example(
             "more-information",
             MoreInformationPage(
@@ -244,4 +261,14 @@ extension Example {
                 return ring != 2
             }
         })
+}
+
+extension Example {
+    static let passkeyRequest = PasskeyRequest(
+        challenge: Array(0..<32), relyingParty: "id.harbourvale.example", allow: [PasskeyDescriptor(id: [1, 2, 3], transports: ["usb"])],
+        verification: .preferred)
+    static let passkeyCreation = PasskeyCreation(
+        challenge: Array(0..<32), relyingParty: "id.harbourvale.example", relyingPartyName: "Harbour & Vale", userHandle: [7], name: "ada",
+        displayName: "Ada \"A\" Okafor", exclude: [PasskeyDescriptor(id: [9], transports: [])],
+        asksForAttestation: false, typed: "Work laptop")
 }

@@ -29,6 +29,8 @@ struct HTMLDocument {
             }
         }
 
+        var ancestors: [Element] { parent.map { [$0] + $0.ancestors } ?? [] }
+
         func has(_ className: String) -> Bool { attributes["class"]?.split(separator: " ").contains { $0 == className } ?? false }
     }
 

@@ -171,9 +171,12 @@ extension ResetTurn {
         guard case .code(let kind) = page else { return nil }
         let answer = request.form.answer, gate = state.passed.count + 1
         if let challenge = state.challenge, let refusal = challenger.incomplete(answer, challenge) { return refusal }
-        if MethodRegistry.traits(of: kind).manner.isCode, answer.code.trimmingSpaces().isEmpty { return Refusal(.codeEmpty) }
+        let manner = MethodRegistry.traits(of: kind).manner
+        if manner.isCode, answer.code.trimmingSpaces().isEmpty { return Refusal(.codeEmpty) }
+        if manner == .ceremony, let refusal = Passkey.incomplete(answer) { return refusal }
         switch try compare(answer, kind) {
-        case .proved(let use):
+        case .proved(let proof):
+            let use = proof.use
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
             return nil
@@ -191,11 +194,12 @@ extension ResetTurn {
 
     private mutating func compare(_ answer: Answer, _ kind: Capability) throws -> Challenger.Outcome {
         let offered = self.offered(kind)
-        let unsent = offered.first.flatMap { use in
+        var unsent = offered.first.flatMap { use in
             ResetMachine.isSent(kind) ? nil : ChallengeState(use: use, purpose: .reset, startedAt: request.now)
         }
+        unsent?.seed = passkeySeed
         guard var challenge = state.challenge ?? unsent, offered.contains(challenge.use) else {
-            return .refused(MethodRegistry.traits(of: kind).manner.isCode ? try decoyRefusal(kind) : try decoyPending(kind))
+            return .refused(MethodRegistry.traits(of: kind).manner == .answeredCall ? try decoyPending(kind) : try decoyRefusal(kind))
         }
         challenge.triesLeft = state.triesLeft
         let outcome = try challenger.answer(answer, state: &challenge, offered: offered)
@@ -222,9 +226,16 @@ extension ResetTurn {
         return Refusal(.callPending)
     }
 
+    /// What the challenges for a passkey are made of while the page is that of anybody.
+    var passkeySeed: [UInt8] { Hex.decode(instance.keyed(flow.id.text, "passkey reset")) ?? [] }
+
     /// Every code is wrong, and tries are counted as a person's own.
     private mutating func decoyRefusal(_ kind: Capability) throws -> Refusal {
-        guard state.triesLeft > 0 else { return Refusal(.codeTooMany) }
+        guard state.triesLeft > 0 else { return tooMany(kind) }
+        guard MethodRegistry.traits(of: kind).manner != .ceremony else {
+            state.triesLeft -= 1
+            return state.triesLeft > 0 ? Refusal(.passkeyWrong) : tooMany(kind)
+        }
         let channel = typedChannel(kind).map { instance.credentials.channelKey($0.source) } ?? ""
         if let until = try Budgets.spendTry(
             decoy(kind, channel), knownBrowser: knownBrowser, now: request.now, instance.budgets, db)
@@ -232,8 +243,10 @@ extension ResetTurn {
             return Refusal(.codeTooMany, until: until)
         }
         state.triesLeft -= 1
-        return state.triesLeft > 0 ? Refusal(.codeWrong, count: state.triesLeft) : Refusal(.codeTooMany)
+        return state.triesLeft > 0 ? Refusal(.codeWrong, count: state.triesLeft) : tooMany(kind)
     }
+
+    private func tooMany(_ kind: Capability) -> Refusal { Refusal(kind == .passkey ? .passkeyTooMany : .codeTooMany) }
 }
 
 extension CodeMessage.Channel {

@@ -99,8 +99,16 @@ struct ResetView {
         }
         around.ways.append(Way(Message("reset.way.another"), .post(form("back"))))
         // Before the first proof the page is that of anybody.
-        let challenge = state.passed.isEmpty ? nil : state.challenge
-        return ChallengeView.page(kind, try challenge.flatMap { try turn.challenger.prompt($0) }, refusal, around: around)
+        var challenge = state.passed.isEmpty ? nil : state.challenge
+        challenge?.triesLeft = state.triesLeft
+        let prompt = try challenge.flatMap { try turn.challenger.prompt($0) } ?? anonymousPrompt(kind)
+        return ChallengeView.page(kind, prompt, refusal, around: around)
+    }
+
+    private func anonymousPrompt(_ kind: Capability) throws -> Prompt? {
+        guard MethodRegistry.traits(of: kind).manner == .ceremony else { return nil }
+        return Passkey.anonymousPrompt(
+            seed: turn.passkeySeed, triesLeft: state.triesLeft, .reset, try turn.instance.methodContext(dossier))
     }
 
     private var change: Target { .post(form("change")) }

@@ -19,6 +19,7 @@ struct EnrolmentFlowState: Codable, Sendable {
 enum EnrolmentConversation: Conversation {
     static let kind = FlowKind.enrolment
     static let start = "/security-info"
+    static let isForSignedIn = true
 
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(start) }
 
@@ -45,8 +46,8 @@ enum EnrolmentConversation: Conversation {
                         flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
                 else { throw Overtaken() }
                 switch outcome {
-                case .finished(let use):
-                    return try turn.finish(use, flow, verified.signedIn)
+                case .finished(let proof):
+                    return try turn.finish(proof, flow, verified.signedIn)
                 case .waiting(let refusal?):
                     return try turn.reply(refusal)
                 case .waiting(nil):
@@ -64,7 +65,7 @@ enum EnrolmentConversation: Conversation {
             let (dossier, _) = try instance.dossier(person, request, db)
         else { return [] }
         let registrar = Registrar(instance: instance, dossier: dossier, ledger: Ledger(instance, db, request: request))
-        return registrar.slowWork(input, state.enrolment)
+        return try registrar.slowWork(input, state.enrolment)
     }
 
     private static func whenVerified(
@@ -87,7 +88,7 @@ struct EnrolmentTurn {
 
     enum Outcome {
         case waiting(Refusal?)
-        case finished(CredentialUse)
+        case finished(Proof)
     }
 
     /// Nil: not this person's, begun before everything was signed out, of another release, or about something that is gone or
@@ -137,8 +138,8 @@ struct EnrolmentTurn {
             state.enrolment = next
             if case .sendAgain = input { state.sentAgain = refusal == nil }
             return .waiting(refusal)
-        case .finished(let use):
-            return .finished(use)
+        case .finished(let proof):
+            return .finished(proof)
         }
     }
 
@@ -152,8 +153,8 @@ struct EnrolmentTurn {
     }
 
     /// The code proven now is a fresh proof: the session goes on under a new secret.
-    func finish(_ use: CredentialUse, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
-        let db = ledger.db
+    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
+        let db = ledger.db, use = proof.use
         guard let (after, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
         if let old = state.enrolment.replaces { try keepPlace(of: old, for: use, after, db) }
         let method = state.enrolment.method
@@ -164,7 +165,7 @@ struct EnrolmentTurn {
             case .confirm: .confirmed(method)
             }
         var reply = Reply.redirect(flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo)
-        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: use, request, db)
+        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db)
         return reply
     }
 

@@ -24,6 +24,8 @@ struct EnrolmentView {
             case .scan(let uri, let key): try app(uri, key)
             case .phone(let region, let typed): try contactToConfirm ?? phone(region, typed)
             case .email(let typed): try contactToConfirm ?? email(typed)
+            case .createPasskey(let creation): passkey(creation)
+            case .usePasskey: throw Fault("a registration asks for a passkey that exists")
             case .chooseQuestions(let pool, let chosen): chooseQuestions(pool, chosen)
             case .token(let serial): token(serial)
             case .questions: throw Fault("a registration asks for the answers of a challenge")
@@ -90,6 +92,15 @@ struct EnrolmentView {
         WizardEmailPage(
             form: form("email"), address: typed, errors: errors("email"), progress: progress, notice: notice, crumb: crumb,
             isChange: state.replaces != nil, ways: ways)
+    }
+
+    private func passkey(_ creation: PasskeyCreation) -> PasskeyPage {
+        let field = refusal?.code == .nameTooLong ? "name" : nil
+        return PasskeyPage(
+            ceremony: .create(creation),
+            around: Around(
+                form: form("enrol"), errors: refusal.map { [FieldError(field, $0)] } ?? [], progress: progress, notice: notice,
+                crumb: crumb, ways: ways))
     }
 
     private func token(_ serial: String) -> TokenPage {

@@ -13,6 +13,7 @@ struct ProofFlowState: Codable, Sendable {
 enum ProofConversation: Conversation {
     static let kind = FlowKind.proof
     static let start = "/security-info"
+    static let isForSignedIn = true
 
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(flow.returnTo) }
 
@@ -42,10 +43,10 @@ enum ProofConversation: Conversation {
                         flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: outcome.proven != nil, now: request.now,
                         db)
                 else { throw Overtaken() }
-                if let use = outcome.proven {
+                if let proof = outcome.proven {
                     var reply = Reply.redirect(flow.returnTo)
                     reply.session = try instance.renewSession(
-                        instance.liveSession(signedIn, db), turn.dossier, proven: use, request, db)
+                        instance.liveSession(signedIn, db), turn.dossier, proven: proof, request, db)
                     return reply
                 }
                 if let refusal = outcome.refusal {
@@ -112,7 +113,7 @@ struct ProofTurn {
     // MARK: steps
 
     /// Takes one action of a form.
-    mutating func take(_ action: String) throws -> (proven: CredentialUse?, refusal: Refusal?) {
+    mutating func take(_ action: String) throws -> (proven: Proof?, refusal: Refusal?) {
         switch action {
         case "use":
             guard let use = CredentialUse(form: request.form["use"]), offered.contains(use) else { return (nil, nil) }
@@ -156,7 +157,7 @@ struct ProofTurn {
         return refusal
     }
 
-    private mutating func answer() throws -> (proven: CredentialUse?, refusal: Refusal?) {
+    private mutating func answer() throws -> (proven: Proof?, refusal: Refusal?) {
         let offered = self.offered
         guard var challenge = state.challenge, offered.contains(challenge.use) else { return (nil, nil) }
         let outcome = try challenger.answer(request.form.answer, state: &challenge, offered: offered)
@@ -167,10 +168,11 @@ struct ProofTurn {
                 .challengeAnswered, dossier.record, success: false, reason: refusal.code.rawValue,
                 details: ["capability": challenge.use.capability.rawValue, "purpose": Purpose.change.rawValue])
             return (nil, refusal)
-        case .proved(let use):
+        case .proved(let proof):
             try ledger.note(
-                .challengeAnswered, dossier.record, details: ["capability": use.capability.rawValue, "purpose": Purpose.change.rawValue])
-            return (use, nil)
+                .challengeAnswered, dossier.record,
+                details: ["capability": proof.use.capability.rawValue, "purpose": Purpose.change.rawValue])
+            return (proof, nil)
         }
     }
 }

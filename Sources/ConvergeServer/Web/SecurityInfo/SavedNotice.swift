@@ -4,7 +4,7 @@ import ConvergeCore
 enum SavedNotice: Sendable, Hashable {
     case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind), restored(MethodKind)
     case defaultChanged(Capability)
-    case codes, password, forgotten, sessionEnded
+    case codes, password, forgotten, sessionEnded, renamed
 
     /// As the query of an address carries it.
     var query: String {
@@ -19,6 +19,7 @@ enum SavedNotice: Sendable, Hashable {
         case .password: "password"
         case .forgotten: "forgotten"
         case .sessionEnded: "session-ended"
+        case .renamed: "renamed"
         }
     }
 
@@ -38,6 +39,7 @@ enum SavedNotice: Sendable, Hashable {
         case ("password", nil): self = .password
         case ("forgotten", nil): self = .forgotten
         case ("session-ended", nil): self = .sessionEnded
+        case ("renamed", nil): self = .renamed
         default: return nil
         }
     }
@@ -50,6 +52,7 @@ enum SavedNotice: Sendable, Hashable {
         case .deleted(let kind): .deleted(kind.rawValue)
         case .restored(let kind): .saved(Message("saved.restored", ["method": .message(.yourMethod(kind.rawValue))]))
         case .defaultChanged(let capability): .defaultChanged(capability.rawValue)
+        case .renamed: .saved(Message("saved.renamed"))
         case .codes: .codesKept
         case .password: .passwordChanged
         case .forgotten: .saved(Message("saved.forgotten"))

@@ -82,7 +82,7 @@ struct SecurityInfoList {
             let loss = report.losses.first { $0.purpose == purpose }, name = purpose == .signIn ? "sign-in" : "reset"
             return .init(
                 lost: Message("security.spare.\(name)"),
-                answer: loss.map { Message("security.spare.\(name)-bad", ["method": .message(.yourMethod($0.method.rawValue))]) }
+                answer: loss.map { Message("security.spare.\(name)-bad", ["method": .message(Self.words($0.what))]) }
                     ?? Message("security.spare.\(name)-good"),
                 isGood: loss == nil)
         }
@@ -95,6 +95,13 @@ struct SecurityInfoList {
         }
         if let remedy = report.remedy { spares.append(cheapest(remedy)) }
         return spares
+    }
+
+    private static func words(_ lost: Loss.What) -> Message {
+        switch lost {
+        case .method(let kind): .yourMethod(kind.rawValue)
+        case .phone: Message("security.spare.your-phone")
+        }
     }
 
     private func cheapest(_ remedy: LossRemedy) -> SecurityInfoPage.Spare {
@@ -177,6 +184,9 @@ struct SecurityInfoList {
             lines.append(Message("security.valid-until", ["until": .date(until, .until)]))
         }
         if let why = NotCountingWords.line(credential, standing) { lines.append(why) }
+        if let keeper = credential.authenticator.flatMap(AuthenticatorNames.name) {
+            lines.append(Message("security.kept-by", ["name": .text(keeper)]))
+        }
         lines.append(
             SecurityInfoPage.history(addedBy: credential.source, at: credential.addedAt, lastUsed: record.lastUsed.values.max()))
         return lines
@@ -193,6 +203,9 @@ struct SecurityInfoList {
         }
         if standing.ownerMay(\.change, traits), standing.addability(of: credential.method, replacing: credential.id) == .open {
             actions.append(SecurityInfoPage.changeAction(.post(Form("/security-info/change", hidden: hidden))))
+        }
+        if credential.method == .passkey, credential.state == .active {
+            actions.append(SecurityInfoPage.renameAction(.link(RenamePasskey.path(credential.id))))
         }
         if standing.ownerMay(\.delete, traits) {
             actions.append(SecurityInfoPage.deleteAction(.link("/security-info/delete/\(credential.id)")))
@@ -241,6 +254,7 @@ enum NotCountingWords {
             return SecurityInfoPage.fromDirectory
         }
         let signIn = standing.whyNotCounting(credential, for: .signIn), reset = standing.whyNotCounting(credential, for: .reset)
+        if signIn == .authenticatorNotAllowed { return Message("security.not.authenticator") }
         if isNotAllowed(credential, standing) {
             let policies = standing.policy.mfaRules + standing.policy.resetRules
             return policies.isEmpty ? Message("add.not-allowed") : SecurityInfoPage.notAllowed(policy: policies.joined(separator: ", "))
@@ -260,7 +274,7 @@ enum NotCountingWords {
 
     private static func isPolicy(_ why: NotCounting?) -> Bool {
         switch why {
-        case .notAllowed, .needsTwoGates, .notForAdministrators: true
+        case .notAllowed, .needsTwoGates, .notForAdministrators, .authenticatorNotAllowed: true
         default: false
         }
     }

@@ -11,6 +11,8 @@ enum SecurityInfoRoutes {
             try DeleteMethod(verified.dossier, instance).page(CredentialID(verified.request.parameters["id"] ?? ""))
         },
         .recentlyVerified(.post, "/security-info/delete/:id", DeleteMethod.run),
+        .recentlyVerified(.get, "/security-info/rename/:id") { verified, instance in try RenamePasskey.page(verified, instance) },
+        .recentlyVerified(.post, "/security-info/rename/:id", RenamePasskey.run),
         .recentlyVerified(.get, "/security-info/default") { verified, instance in try ChangeDefault(verified.dossier, instance).page() },
         .recentlyVerified(.post, "/security-info/default", ChangeDefault.run),
         .recentlyVerified(.get, "/security-info/codes") { verified, _ in NewRecoveryCodes.page(verified.dossier) },

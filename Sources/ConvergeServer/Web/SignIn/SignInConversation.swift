@@ -45,15 +45,15 @@ enum SignInConversation: Conversation {
 
     /// Begins the part after a right first factor.
     static func begin(
-        _ person: PersonID, _ factor: FirstFactor, pass: CredentialUse? = nil, passEnds: Moment?, _ request: AnonymousRequest,
-        _ instance: Instance, _ db: any Connection
+        _ person: PersonID, _ factor: FirstFactor, id given: FlowID? = nil, proof: Proof? = nil, passEnds: Moment?,
+        _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> Reply {
         guard let (dossier, browser) = try instance.dossier(person, request, db) else { throw Overtaken() }
-        let id: FlowID = instance.world.newID()
+        let id = given ?? instance.world.newID()
         var core = SignInState(person: person, firstFactor: factor, epoch: dossier.person.sessionEpoch)
         core.passEnds = passEnds
-        // A pass is a proof too: it opens security info, where a lost phone is replaced.
-        if let pass { core.proofs.append(Proof(use: pass, at: request.now)) }
+        // A pass or a passkey is a proof too: it opens security info, where a lost phone is replaced.
+        if let proof { core.proofs.append(proof) }
         let ledger = Ledger(instance, db, request: request, correlation: id.text)
         var turn = SignInTurn(
             instance: instance, request: request, ledger: ledger, flowID: id, dossier: dossier, browser: browser,
@@ -98,7 +98,7 @@ enum SignInConversation: Conversation {
         guard let input = EnrolmentInput.from(action, request.form), let turn = try SignInTurn(flow, request, instance, db),
             let enrolment = turn.state.core.enrolment
         else { return [] }
-        return turn.registrar.slowWork(input, enrolment)
+        return try turn.registrar.slowWork(input, enrolment)
     }
 
     static func act(

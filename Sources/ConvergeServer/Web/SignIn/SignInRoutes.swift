@@ -10,6 +10,8 @@ enum SignInRoutes {
             .page(AccessPassPage(form: form("/sign-in/pass", request), name: request.query["name"], signIn: link("/sign-in", request)))
         },
         .open(.post, "/sign-in/pass", signInWithPass),
+        .open(.get, "/sign-in/passkey") { request, _ in .redirect(link("/sign-in", request)) },
+        .open(.post, "/sign-in/passkey", PasskeySignIn.run),
         .open(.get, "/sign-out") { _, _ in .page(SignOutPage()) },
         .open(.post, "/sign-out", signOut),
         .open(.get, "/signed-out") { _, _ in .page(SignedOutPage()) },
@@ -19,7 +21,9 @@ enum SignInRoutes {
 
     private static func signInPage(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let isSignedIn = try await instance.database.read { db in
-            try instance.session(request.sessionSecret, now: request.now, db) != nil
+            // What the page offers depends on the policy in force.
+            _ = try instance.policyCache.versions(instance.policies, db)
+            return try instance.session(request.sessionSecret, now: request.now, db) != nil
         }
         if isSignedIn { return .redirect(request.returnTo) }
         let notices = [
@@ -27,18 +31,19 @@ enum SignInRoutes {
             "ended": PasswordPage.endedElsewhere,
             "expired": PasswordPage.expired,
         ]
-        return .page(page(request, name: request.query["name"], notice: notices[request.query["notice"]]))
+        return .page(page(request, instance, name: request.query["name"], notice: notices[request.query["notice"]]))
     }
 
-    private static func page(
-        _ request: AnonymousRequest, name: String, errors: [FieldError] = [], notice: Notice? = nil
+    static func page(
+        _ request: AnonymousRequest, _ instance: Instance, name: String, errors: [FieldError] = [], notice: Notice? = nil
     ) -> PasswordPage {
         PasswordPage(
             form: form("/sign-in", request), name: name, errors: errors, notice: notice,
+            passkey: PasskeySignIn.isOpen(instance) ? PasskeySignIn.ceremony(request, instance) : nil,
             accessPass: link("/sign-in/pass", request))
     }
 
-    private static func form(_ action: String, _ request: AnonymousRequest) -> Form {
+    static func form(_ action: String, _ request: AnonymousRequest) -> Form {
         Form(action, hidden: ["return": request.returnTo])
     }
 
@@ -56,13 +61,13 @@ enum SignInRoutes {
         var missing: [FieldError] = []
         if name.isEmpty { missing.append(FieldError("name", Refusal(.fieldEmpty))) }
         if password.bytes.isEmpty { missing.append(FieldError("password", Refusal(.fieldEmpty))) }
-        guard missing.isEmpty else { return .page(page(request, name: name, errors: missing), status: 422) }
+        guard missing.isEmpty else { return .page(page(request, instance, name: name, errors: missing), status: 422) }
         let network = "sign-in:from:" + instance.keyed(request.network, "budget"), door = PasswordDoor(instance: instance)
         switch try await door.compare(name: name, password: password, network: network, request) {
         case .tooMany(let until):
             return .page(TooManyPage(until: until, again: "/sign-in"), status: 429)
         case .refused(let refusal):
-            return .page(page(request, name: name, errors: [FieldError("password", refusal)]), status: 422)
+            return .page(page(request, instance, name: name, errors: [FieldError("password", refusal)]), status: 422)
         case .right(let record, let guess):
             return try await instance.database.write { db in
                 try door.forget(guess, db)
@@ -78,7 +83,7 @@ enum SignInRoutes {
             switch try takePass(name, typed, request, instance, db) {
             case .success(let pass):
                 return try SignInConversation.begin(
-                    pass.person, .accessPass, pass: pass.use, passEnds: pass.endsAt, request, instance, db)
+                    pass.person, .accessPass, proof: Proof(use: pass.use, at: request.now), passEnds: pass.endsAt, request, instance, db)
             case .failure(let refusal):
                 let page = AccessPassPage(
                     form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)],

@@ -199,9 +199,9 @@ struct SignInTurn {
                 .challengeAnswered, dossier.record, success: false, reason: refusal.code.rawValue,
                 details: ["capability": challenge.use.capability.rawValue])
             return refusal
-        case .proved(let use):
-            try ledger.note(.challengeAnswered, dossier.record, details: ["capability": use.capability.rawValue])
-            try step(.proved(use))
+        case .proved(let proof):
+            try ledger.note(.challengeAnswered, dossier.record, details: ["capability": proof.use.capability.rawValue])
+            try step(.proved(proof.use, references: proof.references))
             try reload()
             if state.phone == .new { state.goTo = NewPhone.path }
             return nil
@@ -217,11 +217,12 @@ struct SignInTurn {
         case .waiting(let next, _, let refusal):
             state.core.enrolment = next
             return refusal
-        case .finished(let use):
+        case .finished(let proof):
+            let use = proof.use
             try step(.enrolled(use.credential))
             try reload()
             if dossier.standing.counting(for: .signIn).contains(use) {
-                state.core = SignInMachine.proveByEnrolment(state.core, use, at: request.now)
+                state.core = SignInMachine.proveByEnrolment(state.core, use, references: proof.references, at: request.now)
             }
             state.core.enrolment = nil
             state.saved = enrolment.confirms == use.credential ? .confirmed(enrolment.method) : .added(enrolment.method)

@@ -112,6 +112,7 @@ struct Renderer: Sendable {
             "accentStylesheet": assets.files["accent.css"].map { _ in assets.path("accent.css") },
             "once": assets.path("once.js"), "print": assets.path("print.js"), "save": assets.path("save.js"),
             "poll": assets.path("poll.js"),
+            "passkeyScript": assets.path("passkey.js"),
             "privacy": organisation.privacyURL,
         ]
     }

@@ -87,6 +87,7 @@ struct SecurityInfoPage: Page {
     static let unconfirmed = Message("security.unconfirmed")
 
     static func changeAction(_ target: Target) -> MethodRow.Action { .init(label: Message("security.action.change"), target: target) }
+    static func renameAction(_ target: Target) -> MethodRow.Action { .init(label: Message("security.action.rename"), target: target) }
     static func deleteAction(_ target: Target) -> MethodRow.Action {
         .init(label: Message("security.action.delete"), target: target, isDanger: true)
     }

@@ -2,12 +2,14 @@ import ConvergeCore
 
 /// Name and password: where everybody begins. (The core's `SignInPage` is a decision, this is a page.)
 struct PasswordPage: Page {
-    static let template = "part/fields"
+    static let template = "sign-in/password"
     var form = Form("/sign-in")
     /// What was typed before, kept on an error.
     var name = ""
     var errors: [FieldError] = []
     var notice: Notice?
+    /// The same with a passkey alone; nil where no policy takes one.
+    var passkey: PasskeyForm?
     /// Where an access pass is typed; a link on everyone's page.
     var accessPass = "/sign-in/pass"
     var cannotAccess = "/reset-password"
@@ -22,10 +24,13 @@ struct PasswordPage: Page {
     }
 
     func body(_ say: Speaker) -> Slots {
-        let name = Field("name", .name, label: Message("part.field.name"), value: name, takesFocus: name.isEmpty)
+        var name = Field("name", .name, label: Message("part.field.name"), value: name, takesFocus: name.isEmpty)
+        // The browser offers passkeys beside the names that it remembers.
+        if passkey != nil { name.autocomplete = "username webauthn" }
         let password = Field("password", .currentPassword, label: Message("part.field.password"), takesFocus: !self.name.isEmpty)
         return [
             "form": form.slots, "fields": [name, password].map { $0.slots(say, errors: errors) }, "submit": say(Message("sign-in.submit")),
+            "passkey": passkey?.slots(say),
         ]
     }
 

@@ -271,11 +271,11 @@ struct PlantedTable {
         var amr = state.firstFactor == .password ? ["pwd"] : []
         if state.firstFactor == .accessPass { amr.append("otp") }
         for proof in state.proofs {
-            let value = AuthenticationReference.value(of: proof.use.capability)
-            if !amr.contains(value) { amr.append(value) }
+            for value in AuthenticationReference.values(of: proof) where !amr.contains(value) { amr.append(value) }
         }
         let hasMFA = isProven || state.firstFactor != .password
-        if hasMFA, state.firstFactor == .password { amr.append("mfa") }
+        // A passkey that checked its user is two factors: what one has, and what one knows or is.
+        if hasMFA, state.firstFactor != .accessPass { amr.append("mfa") }
         return SessionGrant(
             amr: amr, proofs: state.proofs, hasMFA: hasMFA, endsAt: state.passEnds,
             rememberDays: state.remember && isProven && !person.isAdministrator ? policy.rememberBrowserDays : 0)
@@ -295,12 +295,12 @@ enum PlantedMachine {
     static func step(_ decision: SignInDecision, _ event: SignInEvent, _ facts: PlantedFacts) -> SignInTransition {
         var next = SignInTransition(state: decision.state, effects: [], accepted: true)
         switch (event, decision.page) {
-        case (.proved(let use), .challenge(let uses, _, _)) where uses.contains(use),
-            (.proved(let use), .bridge(let uses, _)) where uses.contains(use),
-            (.proved(let use), .directoryProof(let uses, _)) where uses.contains(use):
-            prove(&next, use, facts)
-        case (.proved(let use), .unreachable) where isEmergency(use, facts):
-            prove(&next, use, facts)
+        case (.proved(let use, let references), .challenge(let uses, _, _)) where uses.contains(use),
+            (.proved(let use, let references), .bridge(let uses, _)) where uses.contains(use),
+            (.proved(let use, let references), .directoryProof(let uses, _)) where uses.contains(use):
+            prove(&next, use, references, facts)
+        case (.proved(let use, let references), .unreachable) where isEmergency(use, facts):
+            prove(&next, use, references, facts)
         case (.postpone, let page):
             postpone(&next, page)
         case (.cancel, let page):
@@ -361,8 +361,8 @@ enum PlantedMachine {
             && facts.standing.offered(for: .signIn, reach: facts.reach, now: facts.now).contains(use)
     }
 
-    private static func prove(_ next: inout SignInTransition, _ use: CredentialUse, _ facts: PlantedFacts) {
-        next.state.proofs.append(Proof(use: use, at: facts.now))
+    private static func prove(_ next: inout SignInTransition, _ use: CredentialUse, _ references: [String]?, _ facts: PlantedFacts) {
+        next.state.proofs.append(Proof(use: use, at: facts.now, references: references))
         next.state.challenge = nil
         if use.capability == .temporaryAccessPass {
             next.state.passEnds = facts.standing.credential(use.credential)?.validUntil
@@ -431,9 +431,11 @@ enum PlantedMachine {
     }
 
     /// The code proven at a registration is a proof: called with the facts *after* the credential was written.
-    static func proveByEnrolment(_ state: SignInState, _ use: CredentialUse, at now: Moment) -> SignInState {
+    static func proveByEnrolment(
+        _ state: SignInState, _ use: CredentialUse, references: [String]? = nil, at now: Moment
+    ) -> SignInState {
         var state = state
-        state.proofs.append(Proof(use: use, at: now))
+        state.proofs.append(Proof(use: use, at: now, references: references))
         return state
     }
 }
