@@ -59,7 +59,7 @@ public enum ConvergeApp: AuthenticationMethod {
     private static func finish(_ state: EnrolmentState, _ app: SeenApp, _ context: MethodContext) -> EnrolmentStep {
         guard let activation = state.activation, let secret = state.secret else { return beginEnrolment(state, context) }
         switch verify(state.approvals, by: activation.credential, context) {
-        case .right(let claim):
+        case .right(let claim, _):
             let new = NewCredential(
                 method: .convergeApp, capabilities: [.appNotification, .appCode], verifiedBy: .appNotification,
                 content: CredentialContent(secret: secret, label: app.label, appKey: app.key),
@@ -67,7 +67,7 @@ public enum ConvergeApp: AuthenticationMethod {
                 confirms: state.confirms, claim: claim, id: activation.credential)
             return EnrolmentStep(state, prompt(state, context), finished: new)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.approvalLate))
+        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.approvalLate))
         }
     }
 
