@@ -25,7 +25,8 @@ extension Instance {
             groups: GroupStore(organisation: organisation), policies: PolicyStore(organisation: organisation),
             flows: FlowStore(organisation: organisation, keys: keys), sessions: SessionStore(organisation: organisation),
             audit: AuditStore(organisation: organisation), outbox: OutboxStore(organisation: organisation, keys: keys),
-            approvals: ApprovalStore(organisation: organisation), authenticators: AuthenticatorStore(organisation: organisation, keys: keys),
+            approvals: ApprovalStore(organisation: organisation),
+            authenticators: AuthenticatorStore(organisation: organisation, keys: keys),
             budgets: BudgetStore(),
             hasher: try PasswordHasher(
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),

@@ -32,7 +32,8 @@ public struct OutboxWorker: Service {
         mail = instance.config.mail.map { MailTransport(settings: $0, curl: curl) }
         let http = OutgoingHTTP(curl: curl, settings: limits)
         texts = instance.config.text.map { TextGateway(settings: $0, http: http) }
-        push = instance.config.pushHosts.isEmpty
+        push =
+            instance.config.pushHosts.isEmpty
             ? nil : PushTransport(hosts: instance.config.pushHosts, sender: instance.pushSender, http: http)
         carrier = instance.config.carrier.map { TelephoneCarrier(settings: $0, http: http, publicURL: instance.config.publicURL) }
     }

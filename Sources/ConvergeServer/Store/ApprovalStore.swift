@@ -13,7 +13,8 @@ public struct ApprovalStore: Sendable {
 
     /// Writes down that somebody is being asked.
     public func insert(
-        _ draft: ApprovalDraft, person: PersonID, purpose: Purpose, flow: FlowID?, asked: AskedFacts? = nil, now: Moment, _ db: any Connection
+        _ draft: ApprovalDraft, person: PersonID, purpose: Purpose, flow: FlowID?, asked: AskedFacts? = nil, now: Moment,
+        _ db: any Connection
     ) throws {
         let facts = try asked.map { try JSONText.encode($0) }
         try db.execute(

@@ -294,7 +294,8 @@ public final class KeyRing: Sendable {
     public func ownKey<Key>(_ use: String, _ fits: ([UInt8]) -> Key?) -> Key {
         for number in 0... {
             let bytes = HKDF<SHA256>.deriveKey(
-                inputKeyMaterial: SymmetricKey(data: hash.bytes), info: Data("converge own key v1 \(use) \(number)".utf8), outputByteCount: 32)
+                inputKeyMaterial: SymmetricKey(data: hash.bytes), info: Data("converge own key v1 \(use) \(number)".utf8),
+                outputByteCount: 32)
             if let key = fits(bytes.withUnsafeBytes { Array($0) }) { return key }
         }
         preconditionFailure("no key fits")

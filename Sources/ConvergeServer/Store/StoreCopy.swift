@@ -48,7 +48,8 @@ public struct StoreCopy: Sendable {
 
     /// Every table but that of the migrations, those first that others refer to.
     static let tables: [Table] = [
-        Table("organisation", "id"), Table("person", "id"), Table("approval", "id"), Table("authenticator", "id"), Table("credential", "id"),
+        Table("organisation", "id"), Table("person", "id"), Table("approval", "id"), Table("authenticator", "id"),
+        Table("credential", "id"),
         Table("recovery_code", "credential_id", "hash"),
         Table("access_pass", "credential_id"), Table("person_group", "id"), Table("group_parent", "group_id", "parent_id"),
         Table("group_member", "group_id", "person_id"), Table("effective_membership", "person_id", "group_id"),

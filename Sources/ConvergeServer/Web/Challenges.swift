@@ -22,7 +22,9 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
+        // What was asked before is not looked up: a number that is nobody's costs the same.
+        let plain = try instance.methodContext(for: dossier, nil, db)
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plain)
         guard let message else {
             return sends(use) ? (current, Refusal(tooMany(use))) : (next, nil)
         }
@@ -61,7 +63,8 @@ struct Challenger {
         if let refusal = incomplete(answer, state) { return .refused(refusal) }
         let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
         guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
-        let siblings = ResetMachine.isSent(state.use.capability)
+        let siblings =
+            ResetMachine.isSent(state.use.capability)
             ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
         var spent = false, late = false, undecided: Refusal?
         // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.

@@ -17,7 +17,9 @@ struct ConvergeAppTests {
         Array(try! key.signature(for: Data(bytes)).rawRepresentation)
     }
 
-    private static func approval(_ id: String = "question", until: Moment = now + .seconds(60), outcome: ApprovalOutcome = .pending) -> Approval {
+    private static func approval(_ id: String = "question", until: Moment = now + .seconds(60), outcome: ApprovalOutcome = .pending)
+        -> Approval
+    {
         Approval(
             id: ApprovalID(id), person: person, credential: credential, capability: .appNotification, purpose: .signIn, flow: FlowID("f"),
             until: until, outcome: outcome, asked: AskedFacts(application: "Harbour & Vale"))
@@ -95,7 +97,8 @@ struct ConvergeAppTests {
         }
         var call = Self.approval()
         call = Approval(
-            id: call.id, person: call.person, credential: call.credential, capability: .call, purpose: .signIn, flow: call.flow, until: call.until,
+            id: call.id, person: call.person, credential: call.credential, capability: .call, purpose: .signIn, flow: call.flow,
+            until: call.until,
             asked: call.asked)
         #expect(Self.judge(Self.statement(), call) == .ignored(.foreign), "an app answers no call")
     }
@@ -103,7 +106,9 @@ struct ConvergeAppTests {
     @Test("what is no signature, and what is no key, is none")
     func noSignature() {
         let key = AppKey(Array(Self.key.publicKey.x963Representation))!, bytes = Self.statement().bytes
-        for signature in [[], [0], [UInt8](repeating: 0, count: 64), [UInt8](repeating: 255, count: 64), Array(Self.sign(bytes).dropLast())] {
+        for signature in [
+            [], [0], [UInt8](repeating: 0, count: 64), [UInt8](repeating: 255, count: 64), Array(Self.sign(bytes).dropLast()),
+        ] {
             #expect(!key.signed(bytes, signature))
         }
         var point = key.point
@@ -141,7 +146,9 @@ struct ConvergeAppTests {
 
     private static var app: SeenApp { SeenApp(key: AppKey(Array(key.publicKey.x963Representation))!, label: "Chrome, Android", step: 7) }
 
-    private static func given(_ id: ApprovalID, by credential: CredentialID?, _ outcome: ApprovalOutcome = .approved, spent: Bool = false) -> Approval {
+    private static func given(_ id: ApprovalID, by credential: CredentialID?, _ outcome: ApprovalOutcome = .approved, spent: Bool = false)
+        -> Approval
+    {
         Approval(
             id: id, person: person, credential: nil, capability: .appNotification, purpose: .change, flow: nil, until: now + .seconds(60),
             outcome: outcome, failure: outcome == .failed ? .wrongNumber : nil, isSpent: spent, decidedBy: credential)
@@ -154,7 +161,8 @@ struct ConvergeAppTests {
         #expect(activation.code.text.count == 8 && activation.shown.count == 9 && activation.until == Self.now + .minutes(10))
         #expect(offer.credential == activation.credential && offer.secret == begun.state.secret && offer.secret.bytes.count == 20)
         #expect(AppActivation.hash(activation.shown.lowercased(), Self.hash) == offer.codeHash, "typed in small letters, with its dash")
-        #expect(AppActivation.hash("1234567", Self.hash) == nil && AppActivation.hash(String(repeating: "A", count: 10_000), Self.hash) == nil)
+        #expect(
+            AppActivation.hash("1234567", Self.hash) == nil && AppActivation.hash(String(repeating: "A", count: 10_000), Self.hash) == nil)
 
         let early = ConvergeApp.continueEnrolment(begun.state, .answer(Answer([:])), Self.context())
         #expect(early.refusal?.code == .appNotThere && early.message == nil)
@@ -177,14 +185,17 @@ struct ConvergeAppTests {
             asked.state, .answer(Answer([:])), Self.context(Self.given(draft.id, by: activation.credential), Self.app))
         let new = try #require(done.finished)
         #expect(new.id == activation.credential && new.capabilities == [.appNotification, .appCode] && new.verifiedBy == .appNotification)
-        #expect(new.content.appKey == Self.app.key && new.content.secret == offer.secret && new.spentStep == 7 && new.claim == .approval(draft.id))
+        #expect(
+            new.content.appKey == Self.app.key && new.content.secret == offer.secret && new.spentStep == 7
+                && new.claim == .approval(draft.id))
     }
 
     @Test("a new code makes the old one void; another approval is asked for three times at most")
     func again() throws {
         let begun = ConvergeApp.beginEnrolment(EnrolmentState(method: .convergeApp), Self.context())
         let other = ConvergeApp.continueEnrolment(begun.state, .sendAgain, Self.context(at: Self.now + .seconds(1)))
-        #expect(other.offer != nil && other.state.activation?.code != begun.state.activation?.code && other.state.secret == begun.state.secret)
+        #expect(
+            other.offer != nil && other.state.activation?.code != begun.state.activation?.code && other.state.secret == begun.state.secret)
         var state = begun.state
         for _ in 1...3 {
             let step = ConvergeApp.continueEnrolment(state, .sendAgain, Self.context(nil, Self.app))
@@ -198,9 +209,11 @@ struct ConvergeAppTests {
     @Test("a challenge shows its number, and counts for the app that approved it alone")
     func challenge() throws {
         let credential = Credential(
-            id: Self.credential, method: .convergeApp, capabilities: [.appNotification, .appCode], verifiedBy: .appNotification, channel: "c",
+            id: Self.credential, method: .convergeApp, capabilities: [.appNotification, .appCode], verifiedBy: .appNotification,
+            channel: "c",
             addedAt: Self.now)
-        let open = OpenCredential(credential: credential, content: CredentialContent(secret: Secret(bytes: [UInt8](repeating: 1, count: 20))))
+        let open = OpenCredential(
+            credential: credential, content: CredentialContent(secret: Secret(bytes: [UInt8](repeating: 1, count: 20))))
         let begun = ConvergeApp.beginChallenge(
             ChallengeState(use: credential.use(.appNotification), purpose: .signIn, startedAt: Self.now), open, Self.context())
         let id = try #require(begun.message?.approval?.id)

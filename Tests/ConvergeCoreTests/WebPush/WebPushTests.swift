@@ -137,11 +137,13 @@ struct WebPushTests {
     @Test(
         "addresses of the list may be pushed to, nothing else",
         arguments: [
-            ("https://fcm.googleapis.com/wp/abc", "https://fcm.googleapis.com"), ("https://FCM.googleapis.com:443/x", "https://fcm.googleapis.com:443"),
+            ("https://fcm.googleapis.com/wp/abc", "https://fcm.googleapis.com"),
+            ("https://FCM.googleapis.com:443/x", "https://fcm.googleapis.com:443"),
             ("https://web.push.apple.com/q", "https://web.push.apple.com"), ("http://127.0.0.1:9999/p", "http://127.0.0.1:9999"),
             ("http://fcm.googleapis.com/x", nil), ("https://fcm.googleapis.com:8443/x", nil), ("https://push.apple.com/x", nil),
             ("https://evilpush.apple.com.example/x", nil), ("https://xpush.apple.com/", nil), ("https://user@fcm.googleapis.com/", nil),
-            ("https://127.0.0.1:9999/p", nil), ("http://127.0.0.1:9998/p", nil), ("https://fcm.googleapis.com/#x", nil), ("", nil), ("https:///x", nil),
+            ("https://127.0.0.1:9999/p", nil), ("http://127.0.0.1:9998/p", nil), ("https://fcm.googleapis.com/#x", nil), ("", nil),
+            ("https:///x", nil),
             ("https://fcm.googleapis.com/" + String(repeating: "x", count: 1000), nil), ("file:///etc/passwd", nil),
         ])
     func hosts(_ address: String, _ origin: String?) {

@@ -57,7 +57,9 @@ struct AuthenticatorTests {
         let ada = try await server.add("ada")
         try await browser.signIn("ada")
         try await browser.submit("/start")
-        let foreign = ["code": browser.page.activation, "key": TestPhone(server, key: 2).publicKey, "time": "0", "signature": phone.sign([1])]
+        let foreign = [
+            "code": browser.page.activation, "key": TestPhone(server, key: 2).publicKey, "time": "0", "signature": phone.sign([1]),
+        ]
         #expect(try await phone.browser.post("/authenticator/activate", foreign).status == 403)
         #expect(try await phone.browser.post("/authenticator/activate", foreign.merging(["key": "AAAA"]) { $1 }).status == 422)
         try await phone.activate(browser.page.activation)
@@ -82,7 +84,8 @@ struct AuthenticatorTests {
         let kit = try await AppKit()
         for number in 0..<3 {
             try await kit.server.give(
-                kit.ada, .totpApp, content: CredentialContent(secret: Secret(bytes: [UInt8](repeating: UInt8(number), count: 20))), by: .appCode)
+                kit.ada, .totpApp, content: CredentialContent(secret: Secret(bytes: [UInt8](repeating: UInt8(number), count: 20))),
+                by: .appCode)
         }
         _ = try await kit.another(5)
         #expect(try await kit.states().count == 5)
@@ -144,12 +147,14 @@ struct AuthenticatorTests {
         let person = try await server.instance.database.read { db in try server.instance.people.find(kit.ada, db)?.person }
         #expect(person?.passwordKnownToOthers == true && person?.state == .enabled)
         #expect(try await kit.states().contains("convergeApp active"))
-        #expect(try await server.audit(of: kit.ada).contains { $0.activity == .fraudReported && $0.details["action"] == "everything ended" })
+        #expect(
+            try await server.audit(of: kit.ada).contains { $0.activity == .fraudReported && $0.details["action"] == "everything ended" })
         let told = try await server.instance.database.read { db in
             try db.rows("SELECT * FROM outbox WHERE kind = 'mail' AND sealed IS NOT NULL").map { row in
                 try server.instance.outbox.open(
                     OutboxRecord(
-                        id: row.text("id"), kind: .mail, tries: 0, notAfter: row.moment("not_after_ms"), createdAt: row.moment("created_ms"),
+                        id: row.text("id"), kind: .mail, tries: 0, notAfter: row.moment("not_after_ms"),
+                        createdAt: row.moment("created_ms"),
                         sealed: row.text("sealed"))
                 ).to
             }
@@ -162,8 +167,10 @@ struct AuthenticatorTests {
         let kit = try await AppKit(), ben = try await kit.server.add("ben"), tab = try await kit.begin()
         let asked = try await kit.phone.asked(), number = tab.page.number
         let changes: [(String, (inout ApprovalStatement) -> Void)] = [
-            ("challenge", { $0.challenge = ApprovalID("x") }), ("person", { $0.person = ben }), ("credential", { $0.credential = CredentialID("x") }),
-            ("origin", { $0.origin = "https://localhost:8080" }), ("application", { $0.application = "x" }), ("number", { $0.number = "11" }),
+            ("challenge", { $0.challenge = ApprovalID("x") }), ("person", { $0.person = ben }),
+            ("credential", { $0.credential = CredentialID("x") }),
+            ("origin", { $0.origin = "https://localhost:8080" }), ("application", { $0.application = "x" }),
+            ("number", { $0.number = "11" }),
             ("decision", { $0.decision = .deny }), ("expiry", { $0.expiry = $0.expiry + .seconds(1) }),
         ]
         for (name, change) in changes {
@@ -176,13 +183,17 @@ struct AuthenticatorTests {
                 "credential": kit.phone.credential.text, "challenge": asked.challenge, "decision": "approve", "number": number,
                 "signature": thief.sign(
                     ApprovalStatement(
-                        challenge: ApprovalID(asked.challenge), person: kit.ada, credential: kit.phone.credential, origin: "http://localhost:8080",
+                        challenge: ApprovalID(asked.challenge), person: kit.ada, credential: kit.phone.credential,
+                        origin: "http://localhost:8080",
                         application: asked.application, number: number, decision: .approve, expiry: Moment(ms: asked.until)
                     ).bytes),
             ])
         #expect(thief.browser.page.status == 403)
         for junk in [["signature": "AAAA"], ["signature": "?"], ["decision": "maybe"], ["challenge": "x"], ["credential": "x"]] {
-            try await kit.phone.answer(asked, number: number) { _ in } sending: { $0.merge(junk) { $1 } }
+            try await kit.phone.answer(asked, number: number) { _ in
+            } sending: {
+                $0.merge(junk) { $1 }
+            }
             #expect(kit.phone.browser.page.status >= 400, "\(junk)")
         }
         #expect(try await tab.submit("/answer").says("Your phone has not answered yet"))
@@ -206,7 +217,9 @@ struct AuthenticatorTests {
         #expect(try await kit.phone.answer(asked, .deny).problem == "decided")
         #expect(try await tab.submit("/answer").path == "/")
         let used = try await kit.server.instance.database.read { db in
-            try kit.server.instance.credentials.all(of: kit.ada, db).max { ($0.lastUsed[.signIn]?.ms ?? 0) < ($1.lastUsed[.signIn]?.ms ?? 0) }?.id
+            try kit.server.instance.credentials.all(of: kit.ada, db).max {
+                ($0.lastUsed[.signIn]?.ms ?? 0) < ($1.lastUsed[.signIn]?.ms ?? 0)
+            }?.id
         }
         #expect(used == other.credential)
     }

@@ -16,7 +16,8 @@ struct PushTests {
         try await instance.database.read { db in
             try db.rows("SELECT * FROM outbox WHERE kind = 'push' AND state = 'waiting'").map { row in
                 OutboxRecord(
-                    id: try row.text("id"), kind: .push, tries: 1, notAfter: try row.moment("not_after_ms"), createdAt: try row.moment("created_ms"),
+                    id: try row.text("id"), kind: .push, tries: 1, notAfter: try row.moment("not_after_ms"),
+                    createdAt: try row.moment("created_ms"),
                     sealed: try row.text("sealed"))
             }
         }
@@ -56,7 +57,10 @@ struct PushTests {
 
     @Test(
         "a message arrives encrypted; one that nobody takes there is the last; a failure ends no approval",
-        arguments: [("201 Created", "sent", true), ("410 Gone", "refused", false), ("404 Not Found", "refused", false), ("503 Busy", "waiting", true)])
+        arguments: [
+            ("201 Created", "sent", true), ("410 Gone", "refused", false), ("404 Not Found", "refused", false),
+            ("503 Busy", "waiting", true),
+        ])
     func delivery(_ answer: String, _ end: String, _ stays: Bool) async throws {
         let service = try await ScriptedGateway(answer), origin = "http://127.0.0.1:\(service.server.port)"
         let kit = try await AppKit(configure: { $0.pushHosts = PushHosts([origin]) }), instance = kit.server.instance

@@ -91,7 +91,8 @@ struct FaultTests {
             try await walk.open("/sign-in")
             try await walk.submit("/sign-in", ["name": "ada", "password": TestServer.password])
             (number, asked) = (walk.page.number, try await phone.asked())
-            try await walk.app(phone) { [asked, number] in try await $0.answer(asked, decision, number: decision == .approve ? number : "") }
+            try await walk.app(phone) { [asked, number] in try await $0.answer(asked, decision, number: decision == .approve ? number : "")
+            }
             if decision == .approve { try await walk.submit("/answer") }
         }
         #expect(try await server.audit(of: ada).filter(\.success).map(\.activity).contains(.fraudReported))

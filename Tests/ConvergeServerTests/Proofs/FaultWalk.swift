@@ -84,7 +84,8 @@ final class FaultWalk: @unchecked Sendable {
     }
 
     /// What an installed app asks or tells; it never sees a page.
-    func app(_ phone: TestPhone, _ place: SourceLocation = #_sourceLocation, _ act: @escaping (TestPhone) async throws -> Void) async throws {
+    func app(_ phone: TestPhone, _ place: SourceLocation = #_sourceLocation, _ act: @escaping (TestPhone) async throws -> Void) async throws
+    {
         let mine = browser
         defer { browser = mine }
         try await step("app", place) { browser in

@@ -72,7 +72,8 @@ struct SimulationTests {
             return Reached(outcome: canWait ? "wizard-postponable" : "wizard", ways: ways)
         }
         let proofs = ["code.heading.app", "code.heading.text", "code.heading.mail", "code.heading.recovery", "code.heading.pass"]
-        let asking = ["text", "mail", "call", "app"].map { "send.heading.\($0)" } + ["calling.heading", "approve.heading", "others.heading"]
+        let asking =
+            ["text", "mail", "call", "app"].map { "send.heading.\($0)" } + ["calling.heading", "approve.heading", "others.heading"]
         guard (proofs + asking).contains(where: { heading($0) == page.heading }) else {
             return Reached(outcome: "“\(page.heading)” \(page.status)")
         }

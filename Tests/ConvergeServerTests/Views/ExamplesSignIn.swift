@@ -77,7 +77,8 @@ extension Example {
         Example(
             "activate",
             WizardActivatePage(
-                form: flow, qr: QRFigure(modules: [[true, false], [false, true]]), code: "7K3Q-X9AB", address: "https://id.example/authenticator",
+                form: flow, qr: QRFigure(modules: [[true, false], [false, true]]), code: "7K3Q-X9AB",
+                address: "https://id.example/authenticator",
                 until: now + .minutes(10), isThere: false, poll: "/flows/q7Tn2/progress", again: Form("/flows/q7Tn2/again", flow: "q7Tn2"),
                 errors: [FieldError(nil, Refusal(.appNotThere))], progress: Progress(steps: steps, current: 1))),
         Example("authenticator", AuthenticatorPage()),

@@ -44,7 +44,8 @@ public enum ConvergeApp: AuthenticationMethod {
         if let approving = approving(state.approvals, context) { return .approve(approving) }
         return .activate(
             Activating(
-                code: state.activation?.code ?? Secret(""), shown: state.activation?.shown ?? "", until: state.activation?.until ?? context.now,
+                code: state.activation?.code ?? Secret(""), shown: state.activation?.shown ?? "",
+                until: state.activation?.until ?? context.now,
                 isThere: context.app != nil))
     }
 

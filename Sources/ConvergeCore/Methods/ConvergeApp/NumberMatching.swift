@@ -46,7 +46,8 @@ public struct AppAnswer: Sendable {
     ///   - key: the key of the app that answers.
     ///   - number: what the page shows.
     public func judge(
-        _ approval: Approval, by credential: CredentialID, of person: PersonID, key: AppKey, origin: String, number wanted: String, at now: Moment
+        _ approval: Approval, by credential: CredentialID, of person: PersonID, key: AppKey, origin: String, number wanted: String,
+        at now: Moment
     ) -> Verdict {
         guard approval.capability == .appNotification, approval.person == person else { return .ignored(.foreign) }
         let statement = ApprovalStatement(

@@ -59,7 +59,8 @@ enum ProgressRoutes {
         let stage = approval?.stage(at: now) ?? .waiting(.queued)
         if let approval, approval.capability == .appNotification {
             return Told(
-                seen: stage.word, words: say(ApprovePage.words(stage, until: approval.until)), approved: stage == .approved, over: stage.isOver)
+                seen: stage.word, words: say(ApprovePage.words(stage, until: approval.until)), approved: stage == .approved,
+                over: stage.isOver)
         }
         return Told(seen: stage.word, words: say(CallPage.words(stage)), approved: stage == .approved, over: stage.isOver)
     }

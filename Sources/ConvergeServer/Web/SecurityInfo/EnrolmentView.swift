@@ -58,7 +58,8 @@ struct EnrolmentView {
     private func activate(_ activating: Activating) throws -> WizardActivatePage {
         let address = instance.config.publicURL + "/authenticator"
         return WizardActivatePage(
-            form: form("enrol"), qr: QRFigure(modules: try QRCode(address + "#add=" + activating.code.text).modules), code: activating.shown,
+            form: form("enrol"), qr: QRFigure(modules: try QRCode(address + "#add=" + activating.code.text).modules),
+            code: activating.shown,
             address: address, until: activating.until, isThere: activating.isThere, poll: "\(base)/progress", again: form("again"),
             errors: refusal.map { [FieldError(nil, $0)] } ?? [], progress: progress, notice: notice, crumb: crumb, ways: ways)
     }

@@ -53,7 +53,8 @@ struct ApprovePage: Page {
             "number": isOver ? nil : approving.number,
             "waiting": isOver
                 ? nil
-                : ["poll": around.poll, "seen": approving.stage.word, "words": say(Self.words(approving.stage, until: approving.until))] as Slots,
+                : ["poll": around.poll, "seen": approving.stage.word, "words": say(Self.words(approving.stage, until: approving.until))]
+                    as Slots,
             "again": around.sendAgain.map { $0.slots.merging(["isPrimary": isOver]) }, "isOver": isOver,
         ])
     }
