@@ -140,7 +140,7 @@ extension CalledMethod {
     private static func answer(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
         guard let dialled = state.dialled else { return EnrolmentStep(state, prompt(state, context)) }
         switch Calls.verify(state.approvals, context) {
-        case .right(let claim):
+        case .right(let claim, _):
             let new = NewCredential(
                 method: kind, capabilities: [capability], verifiedBy: capability,
                 content: CredentialContent(phone: dialled.number, extension: dialled.extension),
@@ -148,7 +148,7 @@ extension CalledMethod {
                 claim: claim)
             return EnrolmentStep(state, prompt(state, context), finished: new)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
+        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
         }
     }
 }

@@ -115,11 +115,11 @@ public enum MobilePhone: AuthenticationMethod {
     private static func pressed(_ state: EnrolmentState, _ context: MethodContext) -> EnrolmentStep {
         guard let phone = state.phone else { return EnrolmentStep(state, prompt(state, context)) }
         switch Calls.verify(state.approvals, context) {
-        case .right(let claim):
+        case .right(let claim, _):
             let finished = credential(phone, by: .call, state, claim: claim, context)
             return EnrolmentStep(state, prompt(state, context), finished: finished)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
+        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
         }
     }
 

@@ -107,7 +107,7 @@ struct ResetView {
     private func anonymousPrompt(_ kind: Capability) throws -> Prompt? {
         guard MethodRegistry.traits(of: kind).manner == .ceremony else { return nil }
         return Passkey.anonymousPrompt(
-            seed: turn.passkeySeed, triesLeft: state.triesLeft, .reset, try turn.instance.methodContext(dossier))
+            seed: turn.passkeySeed, triesLeft: state.triesLeft, .reset, try turn.instance.methodContext(for: dossier, nil, turn.db))
     }
 
     private var change: Target { .post(form("change")) }

@@ -81,7 +81,7 @@ enum PasskeySignIn {
 extension Challenger {
     /// A passkey instead of the password: it has to count, and to have checked who uses it.
     func signIn(_ answer: Answer, challenge: [UInt8]) throws -> Outcome {
-        let standing = dossier.standing, context = try instance.methodContext(dossier)
+        let standing = dossier.standing, context = try instance.methodContext(for: dossier, nil, ledger.db)
         for record in dossier.credentials where standing.counts(record.credential, .passkey, for: .signIn) {
             let use = record.credential.use(.passkey), open = try instance.credentials.open(record)
             switch Passkey.verify(answer, challenge: challenge, needsVerification: true, open, context) {
@@ -91,7 +91,7 @@ extension Challenger {
                 try instance.credentials.used(use.credential, for: .signIn, at: dossier.now, ledger.db)
                 return .proved(Proof(use: use, at: dossier.now, references: references))
             case .copied: return .refused(try refuseCopied(use.credential))
-            case .wrong, .alreadySpent, .expired: continue
+            case .wrong, .alreadySpent, .expired, .undecided: continue
             }
         }
         return .refused(Refusal(.passkeyRefused))
