@@ -72,7 +72,11 @@ struct SimulationTests {
             return Reached(outcome: canWait ? "wizard-postponable" : "wizard", ways: ways)
         }
         let proofs = ["code.heading.app", "code.heading.text", "code.heading.mail", "code.heading.recovery", "code.heading.pass"]
-        guard (proofs + ["send.heading", "send.heading-call", "calling.heading", "others.heading"]).contains(where: { heading($0) == page.heading }) else {
+        guard
+            (proofs + ["send.heading", "send.heading-call", "calling.heading", "others.heading"]).contains(where: {
+                heading($0) == page.heading
+            })
+        else {
             return Reached(outcome: "“\(page.heading)” \(page.status)")
         }
         return Reached(outcome: try await proof(person, server))
