@@ -213,7 +213,8 @@ def test_an_answer_made_for_another_place(server, new_person):
             continue
         post(ben, answer).see(words)
         assert ben.status == 422
-    assert "passkey.refused" in refusals(server)
+    refused = audit(server, "--person", "ben", "--result", "failure")[0]
+    assert (refused["reason"], refused["details"]["detail"]) == ("passkey.refused", "origin"), refused
 
 
 def test_a_passkey_that_policy_shuts_out(server, new_person):

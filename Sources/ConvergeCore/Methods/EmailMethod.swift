@@ -100,7 +100,7 @@ public enum EmailMethod: AuthenticationMethod {
             return EnrolmentStep(state, prompt(state, context), finished: credential)
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent, .copied:
+        case .wrong, .alreadySpent, .refused:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

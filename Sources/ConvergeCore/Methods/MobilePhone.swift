@@ -105,7 +105,7 @@ public enum MobilePhone: AuthenticationMethod {
             return EnrolmentStep(state, prompt(state, context), finished: credential)
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent, .copied:
+        case .wrong, .alreadySpent, .refused:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

@@ -51,7 +51,7 @@ struct Challenger {
         let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
         guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
-        var spent = false, late = false
+        var spent = false, late = false, detail: String?
         // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.
         if !isCeremony,
             let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db)
@@ -74,7 +74,9 @@ struct Challenger {
                 try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
                 return .proved(Proof(use: use, at: dossier.now, references: references))
-            case .copied: return .refused(try refuseCopied(use.credential))
+            case .refused(let why):
+                if why.code == .passkeyCopied { return .refused(try refuseCopied(use.credential)) }
+                detail = why.detail
             case .alreadySpent: spent = true
             case .expired: late = true
             case .wrong: break
@@ -87,13 +89,13 @@ struct Challenger {
             return .refused(Refusal(.codeSpent))
         }
         if !late { state = try afterWrong(state) }
-        return .refused(refusal(state, late: late))
+        return .refused(refusal(state, late: late).because(detail))
     }
 
     /// There may be a copy of a passkey: it is refused, and its owner told.
     func refuseCopied(_ id: CredentialID) throws -> Refusal {
         try ledger.tell(.passkeyCopied, dossier, credential: id)
-        return Refusal(.passkeyCopied)
+        return Refusal(.passkeyCopied, detail: PasskeyProblem.counter.code)
     }
 
     /// Why an answer is none at all.
