@@ -25,7 +25,7 @@ test: ## build, lint and run every test once
 	scripts/journeys
 	CONVERGE_TEST_ENGINE=postgres CONVERGE_TEST_NODES=2 scripts/with-postgres scripts/journeys -m engines
 
-test-all: ## the tests of `make test`, with every journey at every width the walks through their whole product, all on PostgreSQL too, and again through three nodes
+test-all: ## the tests of `make test`, with every journey at every width the walks through their whole product, the fault runs, all on PostgreSQL too, and again through three nodes
 	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres swift test --skip-build --no-parallel --filter ConvergeServerTests
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys

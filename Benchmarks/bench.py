@@ -17,6 +17,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import platform
 import re
@@ -112,8 +113,28 @@ class Postgres:
         self.run("psql", "-d", "postgres", "-c", f"CREATE DATABASE {name}")
         return name
 
-    def analyze(self, name: str) -> None:
+    def fill(self, name: str, statements: list[str]) -> None:
+        for statement in statements:
+            self.run("psql", "-d", name, "-c", statement)
         self.run("psql", "-d", name, "-c", "VACUUM ANALYZE")
+
+    def asked(self, name: str, query: str) -> list[list[str]]:
+        return [line.split("|") for line in self.run("psql", "-d", name, "-Atc", query).splitlines()]
+
+    def size(self, name: str) -> int:
+        return int(self.asked(name, "SELECT pg_database_size(current_database())")[0][0])
+
+    def rows(self, name: str) -> list[tuple[str, float]]:
+        """Bytes of each row with its indexes, in the tables that grow with people."""
+        tables = "person credential session browser flow budget audit outbox".split()
+        sizes = ", ".join(f"pg_total_relation_size('{table}')::float / greatest(1, (SELECT COUNT(*) FROM {table}))" for table in tables)
+        return list(zip(tables, map(float, self.asked(name, f"SELECT {sizes}")[0])))
+
+    def transactions(self, name: str) -> tuple[int, int]:
+        """How many were committed, and how many the engine refused, so that they ran again."""
+        time.sleep(1.2)  # the server counts them a little later
+        commits, rollbacks = self.asked(name, f"SELECT xact_commit, xact_rollback FROM pg_stat_database WHERE datname = '{name}'")[0]
+        return int(commits), int(rollbacks)
 
     def version(self) -> str:
         return self.run("psql", "-d", "postgres", "-Atc", "SHOW server_version").strip()
@@ -174,8 +195,8 @@ class Server:
             f"passwords: {{workers: {self.cores}, queue: 64}}\nlog: {{level: error}}\n"
         )
 
-    def move(self, postgres: Postgres) -> None:
-        """From the file to PostgreSQL, as an operator would."""
+    def move(self, postgres: Postgres, accounts: int) -> int:
+        """From the file to PostgreSQL, as an operator would, and as many accounts more there; how many bytes they are."""
         self.postgres = postgres
         name = postgres.database()
         place = f"{postgres.conninfo} dbname={name}"
@@ -185,8 +206,9 @@ class Server:
         )
         if done.returncode:
             sys.exit(done.stderr)
-        postgres.analyze(name)
+        postgres.fill(name, statements(Dialect(True), accounts, known(self)))
         self.configure(f"postgres: {place}, sessions: 16")
+        return postgres.size(name)
 
     def command(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
@@ -257,63 +279,106 @@ def peak(process: int) -> float:
 # --- data
 
 
-def fill(server: Server, accounts: int) -> None:
-    """Accounts beside those that are measured: rows in every table that grows with people, in one transaction."""
-    db = sqlite3.connect(server.database, isolation_level=None)
-    db.execute("PRAGMA cache_size = -800000")
-    db.execute("PRAGMA temp_store = MEMORY")
-    hashed = db.execute("SELECT password_hash FROM person LIMIT 1").fetchone()[0]
-    organisation = db.execute("SELECT id FROM organisation").fetchone()[0]
-    now = int(time.time() * 1000)
-    sealed = "k1." + base64.urlsafe_b64encode(secrets.token_bytes(120)).decode().rstrip("=")
-    counted = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {accounts})"
-    identity = "printf('acc%018d', i * 7919 % 1000000007)"
-    other = "printf('%s%022d', '{}', i * 104729 % 1000000007)"
-    columns = {
+class Dialect:
+    """How the two engines write what `fill` needs."""
+
+    def __init__(self, postgres: bool) -> None:
+        self.postgres = postgres
+
+    def counted(self, accounts: int) -> str:
+        if self.postgres:
+            return f"WITH n AS (SELECT i::bigint FROM generate_series(1, {accounts}) i)"
+        return f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {accounts})"
+
+    def padded(self, prefix: str, width: int, number: str) -> str:
+        return f"'{prefix}' || lpad(({number})::text, {width}, '0')" if self.postgres else f"printf('{prefix}%0{width}d', {number})"
+
+
+def statements(dialect: Dialect, accounts: int, known: dict[str, str | int]) -> list[str]:
+    """Accounts beside those that are measured: rows in every table that grows with people."""
+    # Identifiers are random in life: those of the people that are measured must not lie side by side, before and behind all others.
+    letters = "".join(sorted("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+    spread = " || ".join(f"substr('{letters}', CAST(1 + i * 7919 / {64**place} % 64 AS INTEGER), 1)" for place in range(3))
+    hashed = f"{spread} || " + dialect.padded("", 61, "i")
+    identity = f"{spread} || " + dialect.padded("acc", 16, "i * 7919 % 1000000007")
+    name = dialect.padded("account", 7, "i")
+    hashed = dialect.padded("", 64, "i")
+
+    def other(letter: str) -> str:
+        return f"{spread} || " + dialect.padded(letter, 18, "i * 104729 % 1000000007")
+
+    tables = {
         "person": {
-            "id": identity, "organisation_id": "$org", "directory_id": "'embedded'", "name": "printf('account%07d', i)",
-            "name_key": "printf('account%07d', i)", "display_name": "printf('Account %07d', i)", "kind": "'member'", "state": "'enabled'",
+            "id": identity, "organisation_id": "$org", "directory_id": "'embedded'", "name": name, "name_key": name,
+            "display_name": dialect.padded("Account ", 7, "i"), "kind": "'member'", "state": "'enabled'",
             "mfa_state": "'disabled'", "roles": "''", "reset_skips": "0", "preference": "'[]'", "first_held_ms": "$now - 86400000",
             "mfa_first_held_ms": "$now - 86400000", "security_version": "1", "session_epoch": "1", "password_hash": "$hash",
-            "password_set_ms": "$now - 86400000", "password_must_change": "0", "password_known_to_others": "0", "created_ms": "$now - 86400000",
+            "password_set_ms": "$now - 86400000", "password_must_change": "FALSE", "password_known_to_others": "FALSE",
+            "created_ms": "$now - 86400000",
         },
         "credential": {
-            "id": other.format("c"), "organisation_id": "$org", "person_id": identity, "method": "'totpApp'", "state": "'active'",
+            "id": other("c"), "organisation_id": "$org", "person_id": identity, "method": "'totpApp'", "state": "'active'",
             "source": "'self'", "serves": "'reset,signIn'", "capabilities": "'appCode'", "verified_by": "'appCode'",
-            "verified_ms": "$now - 86400000", "channel_key": "printf('%064d', i)", "hint": "''", "sealed": "$sealed",
-            "added_ms": "$now - 86400000", "from_first_wizard": "1", "own_mail_domain": "0", "spent_step": "59000000", "version": "1",
+            "verified_ms": "$now - 86400000", "channel_key": hashed, "hint": "''", "sealed": "$sealed",
+            "added_ms": "$now - 86400000", "from_first_wizard": "TRUE", "own_mail_domain": "FALSE", "spent_step": "59000000", "version": "1",
         },
         "session": {
-            "id": other.format("s"), "organisation_id": "$org", "person_id": identity, "secret_hash": "printf('%064d', i)", "epoch": "1",
+            "id": other("s"), "organisation_id": "$org", "person_id": identity, "secret_hash": hashed, "epoch": "1",
             "created_ms": "$now - 60000", "seen_ms": "$now - 60000", "idle_ms": "$now + 3600000", "ends_ms": "$now + 43200000",
             "amr": "'pwd otp mfa'", "proofs": "'[]'", "agent": "'bench'", "network": "'192.0.2.1'",
         },
         "browser": {
-            "secret_hash": "printf('%064d', i)", "person_id": identity, "organisation_id": "$org", "known_ms": "$now - 60000", "epoch": "1",
+            "secret_hash": hashed, "person_id": identity, "organisation_id": "$org", "known_ms": "$now - 60000", "epoch": "1",
             "agent": "'bench'",
         },
         "flow": {
-            "id": other.format("f"), "organisation_id": "$org", "kind": "'sign-in'", "sealed": "$sealed", "version": "3",
-            "policy_version": "1", "person_id": identity, "session_epoch": "1", "browser_hash": "printf('%064d', i)", "return_to": "'/'",
+            "id": other("f"), "organisation_id": "$org", "kind": "'sign-in'", "sealed": "$sealed", "version": "3",
+            "policy_version": "1", "person_id": identity, "session_epoch": "1", "browser_hash": hashed, "return_to": "'/'",
             "created_ms": "$now - 60000", "expires_ms": "$now + 3540000", "closed_ms": "$now - 50000",
         },
-        "budget": {"key": "'code:all:' || " + other.format("c"), "count": "1", "window_start_ms": "$now"},
+        "budget": {"key": "'code:all:' || " + other("c"), "count": "1", "window_start_ms": "$now"},
         "audit": {
-            "id": other.format("a"), "organisation_id": "$org", "at_ms": "$now - 86400000 + i % 86000000", "category": "'Sign-in'",
-            "activity": "'User signed in'", "result": "'success'", "person_id": identity, "person_name": "printf('account%07d', i)",
+            "id": other("a"), "organisation_id": "$org", "at_ms": "$now - 86400000 + i % 86000000", "category": "'Sign-in'",
+            "activity": "'User signed in'", "result": "'success'", "person_id": identity, "person_name": name,
             "actor_kind": "'person'", "actor_id": identity, "network": "'192.0.2.1'", "agent": "'bench'", "policy_version": "1",
             "details": "'{}'",
         },
         "outbox": {
-            "id": other.format("o"), "organisation_id": "$org", "person_id": identity, "kind": "'mail'", "not_after_ms": "$now - 50000",
+            "id": other("o"), "organisation_id": "$org", "person_id": identity, "kind": "'mail'", "not_after_ms": "$now - 50000",
             "state": "'sent'", "tries": "1", "next_ms": "$now - 60000", "created_ms": "$now - 60000", "done_ms": "$now - 50000",
         },
     }
-    values = {"org": organisation, "hash": hashed, "now": now, "sealed": sealed}
+
+    def filled(text: str) -> str:
+        for word, value in known.items():
+            text = text.replace(f"${word}", str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'")
+        return text
+
+    return [
+        f"{dialect.counted(accounts)} INSERT INTO {table} ({', '.join(row)}) SELECT {', '.join(map(filled, row.values()))} FROM n"
+        for table, row in tables.items()
+    ]
+
+
+def known(server: Server) -> dict[str, str | int]:
+    db = sqlite3.connect(server.database)
+    values = {
+        "org": db.execute("SELECT id FROM organisation").fetchone()[0], "hash": db.execute("SELECT password_hash FROM person LIMIT 1").fetchone()[0],
+        "now": int(time.time() * 1000), "sealed": "k1." + base64.urlsafe_b64encode(secrets.token_bytes(120)).decode().rstrip("="),
+    }
+    db.close()
+    return values
+
+
+def fill(server: Server, accounts: int) -> None:
+    """In one transaction."""
+    values = known(server)
+    db = sqlite3.connect(server.database, isolation_level=None)
+    db.execute("PRAGMA cache_size = -800000")
+    db.execute("PRAGMA temp_store = MEMORY")
     db.execute("BEGIN")
-    for table, row in columns.items():
-        used = {k: v for k, v in values.items() if any("$" + k in text for text in row.values())}
-        db.execute(f"{counted} INSERT INTO {table} ({', '.join(row)}) SELECT {', '.join(row.values())} FROM n", used)
+    for statement in statements(Dialect(False), accounts, values):
+        db.execute(statement)
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
@@ -510,12 +575,13 @@ class Bench:
         (self.folder / "policy.yaml").write_text(POLICY)
         self.server.command("policy", "apply", str(self.folder / "policy.yaml"), "--force")
         begun = time.monotonic()
-        fill(self.server, self.accounts)
-        self.say(f"made in {time.monotonic() - begun:.1f} s, {self.server.database.stat().st_size / 1e6:,.0f} MB")
         if self.postgres:
-            begun = time.monotonic()
-            self.server.move(self.postgres)
-            self.say(f"copied and compared in {time.monotonic() - begun:.1f} s")
+            size = self.server.move(self.postgres, self.accounts)
+        else:
+            fill(self.server, self.accounts)
+            size = self.server.database.stat().st_size
+        self.figures["bytes"] = size / self.accounts
+        self.say(f"made in {time.monotonic() - begun:.1f} s, {size / 1e6:,.0f} MB")
         self.people = [Person(f"bench{i:05}", i + 1, self.server.port) for i in range(people)]
 
     def phase(self, name: str | None, jobs: list[list[bytes]], expect: list[int], connections: int | None = None) -> list[list[Answer]]:
@@ -719,6 +785,12 @@ class Bench:
         self.enrol()
         self.whole()
         self.reset()
+        if self.postgres:
+            name = f"bench{self.postgres.count}"
+            done, again = self.postgres.transactions(name)
+            self.figures["again"] = again / done * 100
+            self.say(f"{again} of {done} transactions ran again")
+            self.say("bytes a row: " + ", ".join(f"{table} {size:.0f}" for table, size in self.postgres.rows(name)))
         self.figures["loaded"] = self.server.memory()
         self.figures["code"] = self.phases["app code"].each
         self.figures["page"] = self.phases["Security info page"].each
@@ -754,6 +826,35 @@ def full_scans(database: Path, statements: set[str]) -> tuple[int, list[str]]:
     return looked, found
 
 
+def postgres_scans(postgres: Postgres, name: str, statements: set[str], large: bool) -> tuple[int, list[str]]:
+    """The same for PostgreSQL, whose statements are the same ones. In small tables it rightly reads everything, unless told not to."""
+    growing = {table for (table,) in postgres.asked(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")} - SMALL
+    found, looked = [], 0
+
+    def walk(node: dict, limited: bool):
+        limited = limited or node["Node Type"] == "Limit"
+        reads = "Scan" in node["Node Type"] and "Index Cond" not in node and node.get("Relation Name") in growing
+        # The rows of a bitmap were found by the index below it.
+        if reads and node["Node Type"] != "Bitmap Heap Scan" and not limited:
+            yield f"{node['Node Type']} of {node['Relation Name']}"
+        for below in node.get("Plans", []):
+            yield from walk(below, limited)
+
+    for sql in sorted(statements):
+        if not re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", sql, re.IGNORECASE) or "sqlite_" in sql or "pragma" in sql.lower():
+            continue
+        looked += 1
+        count = max([int(n) for n in re.findall(r"\$(\d+)", sql)], default=0)
+        values = f"({', '.join(['NULL'] * count)})" if count else ""
+        plan = postgres.run(
+            "psql", "-d", name, "-qAt", "-v", "ON_ERROR_STOP=1", "-c",
+            f"SET plan_cache_mode = force_generic_plan; SET enable_seqscan = {'on' if large else 'off'}; PREPARE q AS {sql}; "
+            f"EXPLAIN (FORMAT JSON) EXECUTE q{values}",
+        )
+        found += [f"{line}: {' '.join(sql.split())}" for line in walk(json.loads(plan[plan.index("["):])[0]["Plan"], False)]
+    return looked, found
+
+
 class Plans:
     """Every operation once more, with the program's statements written down."""
 
@@ -770,7 +871,7 @@ class Plans:
         self.bench = bench
         self.served, self.reports = bench.folder / "served", bench.folder / "reports"
 
-    def look(self) -> tuple[int, list[str], list[str]]:
+    def look(self) -> tuple[int, list[str], list[str], set[str]]:
         bench, server = self.bench, self.bench.server
         extra = {"LD_PRELOAD": str(bench.statements)}
         # A few people, for the statements alone: what was measured stays.
@@ -795,7 +896,7 @@ class Plans:
         more, reading = full_scans(server.database, captured(self.reports) - captured(self.served))
         bench.figures, bench.phases = measured
         bench.say(f"plans: {looked} statements of the server and {more} of reports")
-        return looked + more, scans, reading
+        return looked + more, scans, reading, captured(self.served)
 
     def other_pages(self) -> None:
         """What the phases don't open."""
@@ -832,8 +933,10 @@ def machine() -> list[str]:
 
 
 class Table:
-    def __init__(self, benches: list[Bench], plans: tuple[int, list[str], list[str]] | None) -> None:
-        self.benches, self.plans, self.missed = benches, plans, 0
+    def __init__(
+        self, benches: list[Bench], plans: tuple[int, list[str], list[str], set[str]] | None, others: tuple[int, list[str]] | None
+    ) -> None:
+        self.benches, self.plans, self.others, self.missed = benches, plans, others, 0
 
     def row(self, what: str, bar: str, figures: list[str], holds: bool | None = None) -> str:
         self.missed += holds is False
@@ -895,6 +998,11 @@ class Table:
                 ],
             )
         )
+        if any(b.postgres for b in benches):
+            rows.append(
+                self.row("Transactions that the engine refused and that ran again", "", [f"{b.figures['again']:.1f} %" if b.postgres else "" for b in benches])
+            )
+        rows.append(self.row("Bytes for each account", "", [f"{b.figures['bytes']:,.0f}" for b in benches]))
         starts = [b.figures["start"] for b in benches]
         rows.append(self.row("Start to the first page", "≤ 0.25 s", [f"{s:.3f} s" for s in starts], max(starts) <= BARS["start"]))
         idle = [b.figures["idle"] for b in benches]
@@ -914,8 +1022,11 @@ class Table:
             if len(same) > 1:
                 rows += self.flat(same)
         if self.plans:
-            looked, scans, reading = self.plans
+            looked, scans, *_ = self.plans
             rows.append(self.row("Statements that read a growing table from end to end", "0", [f"{len(scans)} of {looked}"] + [""] * (len(benches) - 1), not scans))
+        if self.others:
+            looked, scans = self.others
+            rows.append(self.row("The same on PostgreSQL", "0", [""] * (len(benches) - 1) + [f"{len(scans)} of {looked}"], not scans))
         return rows
 
     def flat(self, same: list[Bench]) -> list[str]:
@@ -943,7 +1054,7 @@ def main() -> None:
     parser.add_argument("--no-plans", action="store_true", help="leave the query plans out")
     options = parser.parse_args()
     options.accounts = options.accounts or [1_000, 100_000, 1_000_000]
-    folder, benches, plans = Path(tempfile.mkdtemp(prefix="converge-bench-")), [], None
+    folder, benches, plans, others = Path(tempfile.mkdtemp(prefix="converge-bench-")), [], None, None
     postgres: Postgres | None = None
     about = machine()
     try:
@@ -960,12 +1071,13 @@ def main() -> None:
         if options.engine != "sqlite":
             postgres = Postgres()
             about.append(f"PostgreSQL {postgres.version()} on the same machine: {Postgres.SETTINGS}; its time is not that of the server")
-            # A hundred times more than the smallest shows whether anything grows; a million take long to copy.
             for accounts in [n for n in options.accounts if n <= options.postgres_most]:
                 place = folder / f"{accounts}-postgres"
                 place.mkdir()
                 benches.append(Bench(options, accounts, place, tools, postgres))
                 benches[-1].all()
+                if plans:
+                    others = postgres_scans(postgres, f"bench{postgres.count}", plans[3], accounts >= 100_000)
                 shutil.rmtree(place)
     finally:
         for bench in benches:
@@ -973,13 +1085,13 @@ def main() -> None:
         if postgres:
             postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    table = Table(benches, plans)
+    table = Table(benches, plans, others)
     lines = table.lines()
     print(f"Measured {time.strftime('%Y-%m-%d')}: {options.people} people in each phase, {benches[0].load.connections} connections.\n")
     print("\n".join(f"* {line}" for line in about) + "\n")
     print("\n".join(lines))
     if plans:
-        for title, scans in [("Read a growing table from end to end", plans[1]), ("Reports, which read everybody by design", plans[2])]:
+        for title, scans in [("Read a growing table from end to end", plans[1] + (others[1] if others else [])), ("Reports, which read everybody by design", plans[2])]:
             if scans:
                 print(f"\n{title}:\n\n" + "\n".join(f"* `{scan}`" for scan in scans))
     sys.exit(1 if table.missed else 0)

@@ -124,7 +124,30 @@ struct RestoreCommand: AsyncParsableCommand {
 /// Moves the store.
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "store", abstract: "Move the store to another engine.", subcommands: [Copy.self])
+        commandName: "store", abstract: "Move the store to another engine, or make a copy safe that was put in its place.",
+        subcommands: [Copy.self, Restored.self])
+
+    struct Restored: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a store safe that other tools have put back: pg_restore, a snapshot of a disk. Every node must be stopped.",
+            discussion: """
+                What converge restore does to a backup: everybody is signed out, waiting messages are not sent, and access passes end: \
+                they may have ended since. Recovery codes used since the copy are good again; people make new ones on Security info.
+                """)
+
+        @Flag(name: .long, help: "Print JSON.") var json = false
+        @OptionGroup var place: Place
+
+        func run() async throws {
+            let environment = ProcessInfo.processInfo.environment
+            let restore = Restore(
+                config: try place.read(mustExist: true), world: .system(environment: environment),
+                resources: try ResourceFolder.find(environment: environment))
+            let report = try await restore.settle()
+            if json { return try sayJSON(report) }
+            say("\(report.people) people, as they were at \(report.lastEvent ?? "the beginning"). Nobody is signed in.")
+        }
+    }
 
     struct Copy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

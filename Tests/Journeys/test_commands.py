@@ -176,7 +176,9 @@ def demo_folder(tmp_path_factory):
     return server
 
 
+@pytest.mark.file
 def test_a_command_says_where_it_looked(demo_folder, tmp_path):
+    """A file that is not there is not made by a command that reads; at a server somebody else made the database."""
     nowhere = run(demo_folder, "user", "list", "--data", str(tmp_path))
     assert nowhere.returncode == 1 and "There is no demo in" in nowhere.stderr
     assert run(demo_folder, "user", "list").returncode == USAGE
@@ -256,6 +258,15 @@ def is_listening(port: int) -> bool:
         return False
 
 
+def has_read(port: int, client: int) -> bool:
+    """Whether a server on this machine has read everything that came over one connection."""
+    with open("/proc/net/tcp") as four, open("/proc/net/tcp6") as six:
+        for fields in map(str.split, [*four, *six]):
+            if fields[1].endswith(f":{port:04X}") and fields[2].endswith(f":{client:04X}"):
+                return fields[4].endswith(":00000000")
+    return False
+
+
 def test_a_stop_answers_what_has_begun_and_ends_with_0(served):
     idle = socket.create_connection(("localhost", served.port))
     idle.sendall(f"GET /healthz HTTP/1.1\r\nHost: localhost:{served.port}\r\n\r\n".encode())
@@ -268,8 +279,8 @@ def test_a_stop_answers_what_has_begun_and_ends_with_0(served):
         f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     begun.sendall(head.encode() + body[:5])
-    # The server has the request's head before it is told to stop: its answer to another one came later.
-    assert answer(served.port, "/healthz") == "ok\n"
+    # It has begun once the server has taken the request's head from the kernel.
+    wait_for("the server to read", lambda: True if has_read(served.port, begun.getsockname()[1]) else None)
     served.process.send_signal(signal.SIGTERM)
     wait_for("new connections to be refused", lambda: None if is_listening(served.port) else True)
     assert served.process.poll() is None, "somebody is being served"
@@ -304,7 +315,10 @@ def test_an_organisation_is_served_with_its_own_people_only(served, demo_folder)
 
 def test_the_doctor_says_what_is_well_and_what_is_not(served):
     well = served.cli("doctor")
-    assert well.returncode == 0 and re.search(r"^ok +durability", well.stdout, re.MULTILINE), well.stdout + well.stderr
+    # The throw-away server of the tests flushes nothing, which is the one thing to find fault with.
+    state, code = ("fail", 1) if engine.POSTGRES else ("ok", 0)
+    assert well.returncode == code and re.findall("(?m)^fail .*", well.stdout) == re.findall("(?m)^fail +durability.*", well.stdout)
+    assert re.search(rf"(?m)^{state} +durability", well.stdout), well.stdout + well.stderr
     (served.folder / "keys.json").chmod(0o644)
     ill = served.cli("doctor", "--json")
     found = {finding["check"]: finding for finding in json.loads(ill.stdout)}

@@ -1,5 +1,6 @@
 """The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database, and the database
-itself is stopped, restarted and killed. What each of them was told is compared with the store.
+itself is stopped, restarted and killed, at last for good, so that its standby takes over. What each of them was told is compared with
+the store.
 
     CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -s -k test_faults"""
 
@@ -18,6 +19,8 @@ import engine
 import store
 from conftest import _relay
 from nodes import Node, Nodes
+from server import wait_for
+from standby import TwoServers
 from textgateway import TextGateway
 from walkers import Walker
 
@@ -40,6 +43,29 @@ pytestmark = [
 @pytest.fixture
 def cluster(request, tmp_path, mailbox):
     """Two nodes whose sessions at the database can be told apart, and a commit that is there when it is confirmed."""
+    yield from two_nodes(request, tmp_path, mailbox)
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """A primary and its standby; whatever the test starts finds the one that takes writes."""
+    servers = TwoServers()
+    try:
+        servers.start()
+        wait_for("the standby to follow", lambda: servers.standbys() == ["sync"] or None)
+        monkeypatch.setenv("CONVERGE_TEST_POSTGRES", servers.conninfo)
+        yield servers
+    finally:
+        servers.stop()
+
+
+@pytest.fixture
+def cluster_of_two(servers, request, tmp_path, mailbox):
+    """The same over that pair."""
+    yield from two_nodes(request, tmp_path, mailbox)
+
+
+def two_nodes(request, tmp_path, mailbox):
     gateway = TextGateway()
     gateway.start()
     nodes = Nodes(tmp_path, _relay(mailbox), 2, gateway, patience=BALANCER)
@@ -125,60 +151,97 @@ def control(*arguments: str) -> None:
 
 
 def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster):
-    nodes = cluster
-    seed = int(os.environ.get("CONVERGE_TEST_SEED", random.randrange(10**6)))
-    chance = random.Random(seed)
-    print(f"\nCONVERGE_TEST_SEED={seed}")
-    walkers = [Walker(nodes, number, random.Random(seed + number)) for number in range(WALKERS)]
-    for walker in walkers:
-        walker.set_up()
-    nodes.advance(days=2)  # what was registered just now is no proof of a reset
-    faults = Faults(nodes, chance)
-    wrong: list[tuple[str, str]] = []
+    work = Work(cluster)
+    faults = Faults(cluster, work.chance).all
     for round in range(ROUNDS):
-        fault = faults.all[round % len(faults.all)]
-        before = sum((walker.told for walker in walkers), Counter())
+        work.round(faults[round % len(faults)])
+    work.judge(at_least=ROUNDS)
+    planted(cluster, work.walkers)
+
+
+def test_the_primary_dies_and_its_standby_takes_over(cluster_of_two, servers):
+    """With nobody who starts a node again or tells it of the other server."""
+    work, nodes = Work(cluster_of_two), cluster_of_two.nodes
+    before = [node.process.pid for node in nodes]
+
+    def the_primary_is_killed_and_the_standby_promoted() -> None:
+        servers.kill_first()
+        time.sleep(work.chance.uniform(0.5, 3))
+        servers.promote_second()
+
+    work.round(the_primary_is_killed_and_the_standby_promoted, times=1)
+    assert [node.process.pid for node in nodes] == before and all(node.process.poll() is None for node in nodes)
+    # And everybody goes on there.
+    work.round(lambda: None, times=1, name="nothing happens any more")
+    work.judge(at_least=2)
+
+
+class Work:
+    """Everybody at work, and what was found to be wrong."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+        self.seed = int(os.environ.get("CONVERGE_TEST_SEED", random.randrange(10**6)))
+        self.chance = random.Random(self.seed)
+        print(f"\nCONVERGE_TEST_SEED={self.seed}")
+        self.walkers = [Walker(nodes, number, random.Random(self.seed + number)) for number in range(WALKERS)]
+        for walker in self.walkers:
+            walker.set_up()
+        nodes.advance(days=2)  # what was registered just now is no proof of a reset
+        self.wrong: list[tuple[str, str]] = []
+        self.rounds = 0
+
+    def told(self) -> Counter:
+        return sum((walker.told for walker in self.walkers), Counter())
+
+    def round(self, fault, times: int = TIMES, name: str | None = None) -> None:
+        """A fault some times while they work; then they stop, and their books are compared with the store."""
+        nodes, walkers, before = self.nodes, self.walkers, self.told()
         for walker in walkers:
             walker.start()
         with Ticking(nodes):
-            for _ in range(TIMES):
-                time.sleep(chance.uniform(0.5, 2.5))
+            for _ in range(times):
+                time.sleep(self.chance.uniform(0.5, 2.5))
                 fault()
-            time.sleep(2)
+            time.sleep(2 if times > 1 else 6)
         for walker in walkers:
             walker.over.set()
         with Ticking(nodes):
             for walker in walkers:
-                assert walker.join(120), f"{walker.user} waits for ever, round {round}"
+                assert walker.join(120), f"{walker.user} waits for ever, round {self.rounds}"
         for node in nodes.nodes:
             node.wait_ready()
         found = [entry for walker in walkers for entry in walker.wrong] + [entry for walker in walkers for entry in settled(walker)]
         for walker in walkers:
             walker.wrong = []
-        wrong += found + [("fault", problem) for problem in store.problems(nodes.data)]
-        did = sum((walker.told for walker in walkers), Counter()) - before
-        print(f"{round + 1:3}. {TIMES} times {fault.__name__.replace('_', ' ')}: " + ", ".join(f"{n} {what}" for what, n in sorted(did.items())))
-        for kind, what in found:
-            print(f"     {kind}: {what}")
+        self.wrong += found + [("fault", problem) for problem in store.problems(nodes.data)]
+        self.rounds += 1
+        did = self.told() - before
+        what = name or f"{times} times {fault.__name__.replace('_', ' ')}"
+        print(f"{self.rounds:3}. {what}: " + ", ".join(f"{n} {what}" for what, n in sorted(did.items())))
+        for kind, text in found:
+            print(f"     {kind}: {text}")
         nodes.advance(hours=25)
         for walker in walkers:
             walker.rest_of_the_day()
-    told = sum((walker.told for walker in walkers), Counter())
-    texts = nodes.gateway.texts
-    keys = Counter(text.key for text in texts)
-    bodies = {(text.key, text.body) for text in texts}
-    count = Counter(kind for kind, _ in wrong)
-    changes = sum(told[what] for what in ("registrations", "deletions", "resets", "sign-outs"))
-    print(f"confirmed changes {changes}, lost {count['lost']}")
-    print(f"sign-ins {told['sign-ins']}, secrets accepted twice {count['twice']}")
-    print(f"ended sessions tried again {told['ended sessions tried again']}, sessions that should not exist {count['alive']}")
-    print(f"texts {len(keys)}, sent again with the same key {len(texts) - len(keys)}; "
-          f"posts without an answer {told['answers that did not come']}, pages {told['pages that did not come']}")
-    assert [entry for entry in wrong if entry[0] != "astray"] == [], f"seed {seed}"
-    assert len(bodies) == len(keys), "a repeat says the same"
-    assert told["sign-ins"] > ROUNDS and changes > ROUNDS and told["resets"] and told["answers that did not come"], "they really did something"
-    assert told["astray"] <= sum(told.values()) // 20, [entry for entry in wrong if entry[0] == "astray"]
-    planted(nodes, walkers)
+
+    def judge(self, at_least: int) -> None:
+        """Prints the counts, and fails when they are not what they must be or when next to nothing was done."""
+        wrong, told, texts = self.wrong, self.told(), self.nodes.gateway.texts
+        keys = Counter(text.key for text in texts)
+        bodies = {(text.key, text.body) for text in texts}
+        count = Counter(kind for kind, _ in wrong)
+        changes = sum(told[what] for what in ("registrations", "deletions", "resets", "sign-outs"))
+        print(f"confirmed changes {changes}, lost {count['lost']}")
+        print(f"sign-ins {told['sign-ins']}, secrets accepted twice {count['twice']}")
+        print(f"ended sessions tried again {told['ended sessions tried again']}, sessions that should not exist {count['alive']}")
+        print(f"texts {len(keys)}, sent again with the same key {len(texts) - len(keys)}; "
+              f"posts without an answer {told['answers that did not come']}, pages {told['pages that did not come']}")
+        assert [entry for entry in wrong if entry[0] != "astray"] == [], f"seed {self.seed}"
+        assert len(bodies) == len(keys), "a repeat says the same"
+        assert told["sign-ins"] > at_least and changes > at_least and told["resets"], "they really did something"
+        assert told["answers that did not come"] + told["pages that did not come"], "something really happened to them"
+        assert told["astray"] <= sum(told.values()) // 20, [entry for entry in wrong if entry[0] == "astray"]
 
 
 def settled(walker: Walker) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """A new password with two independent proofs, for whoever has forgotten the old one or was locked out."""
 
 import hashlib
+import re
 
 import pytest
 
@@ -180,7 +181,8 @@ def test_the_page_is_the_same_for_every_name(server, new_person):
         seen.append(person.text())
         person.fill("6-digit code", "123456").press("Continue")
         seen.append(person.text())
-        pages.append([text.replace(name, "NAME") for text in seen])
+        # A code is good until another minute for who comes a minute later.
+        pages.append([re.sub(r"until \d\d:\d\d", "until TIME", text.replace(name, "NAME")) for text in seen])
     assert pages[0] == pages[1] == pages[2]
     assert server.outbox() == []
 

@@ -3,8 +3,19 @@ public struct Loss: Hashable, Sendable {
     /// What works now and would not any more: sign-in with a second step, a new password alone.
     public let purpose: Purpose
     /// What is lost.
-    public let credential: CredentialID
-    public let method: MethodKind
+    public let what: What
+
+    public enum What: Hashable, Sendable {
+        /// One channel: a number with everything that it takes, an app, a mailbox, a sheet of codes.
+        case method(MethodKind)
+        /// The phone with everything on it.
+        case phone
+    }
+
+    public init(purpose: Purpose, what: What) {
+        self.purpose = purpose
+        self.what = what
+    }
 }
 
 /// The one thing that makes a loss bearable.
@@ -27,7 +38,7 @@ public struct LossReport: Hashable, Sendable {
 }
 
 extension Standing {
-    /// Looks at the loss of each channel: a number with everything that it takes, an app, a mailbox, a sheet of codes.
+    /// Looks at the loss of each channel, and of the phone, which takes the number and the apps on it along.
     public var lossReport: LossReport {
         let works = self.worksNow, losses = losses(of: works)
         return LossReport(works: works, losses: losses, remedy: losses.isEmpty ? nil : remedy(works, losses))
@@ -50,19 +61,16 @@ extension Standing {
     }
 
     private func losses(of works: Set<Purpose>) -> [Loss] {
-        var losses: [Loss] = []
-        for credential in credentials where isRegistered(credential) {
-            let after = losing(credential.channel)
-            for purpose in works.sorted(by: { $0.place < $1.place }) where !after.works(for: purpose) {
-                guard !losses.contains(where: { $0.purpose == purpose }) else { continue }
-                losses.append(Loss(purpose: purpose, credential: credential.id, method: credential.method))
-            }
+        let registered = credentials.filter(isRegistered)
+        let channels = registered.map { lost in (Loss.What.method(lost.method), without { $0.channel == lost.channel }) }
+        let phone = (Loss.What.phone, without { $0.traits.onPhone })
+        return works.sorted { $0.place < $1.place }.compactMap { purpose in
+            (channels + [phone]).first { !$0.1.works(for: purpose) }.map { Loss(purpose: purpose, what: $0.0) }
         }
-        return losses
     }
 
-    private func losing(_ channel: String) -> Standing {
-        Standing(person: person, credentials: credentials.filter { $0.channel != channel }, policy: policy)
+    private func without(_ lost: (Credential) -> Bool) -> Standing {
+        Standing(person: person, credentials: credentials.filter { !lost($0) }, policy: policy)
     }
 
     /// Recovery codes cost a sheet of paper; then whatever may be added, strongest first.

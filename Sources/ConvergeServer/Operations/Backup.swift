@@ -56,7 +56,8 @@ public struct Restore: Sendable {
     public func run(_ file: String, force: Bool) async throws -> Report {
         guard config.postgres == nil else {
             throw Administration.Problem(
-                "The store is in PostgreSQL, which puts backups back itself: pg_restore into an empty database. Nothing was changed.")
+                "The store is in PostgreSQL, which puts backups back itself: pg_restore into an empty database, then "
+                    + "converge store restored. Nothing was changed.")
         }
         guard let lock = FileLock(beside: target, .exclusive, wait: false) else {
             throw Administration.Problem("\(target) is in use. Stop the server, and wait for commands to end. Nothing was changed.")
@@ -76,6 +77,27 @@ public struct Restore: Sendable {
             throw Administration.Problem("\(target) cannot be written: \(String(cString: strerror(errno))).")
         }
         return Report(people: facts.people, lastEvent: facts.lastEvent, former: former)
+    }
+
+    /// Makes the store that the configuration names safe after somebody put a copy in its place: what PostgreSQL's tools restored, a
+    /// snapshot of a disk.
+    public func settle() async throws -> Report {
+        let keys = try KeyRing.open(path: config.keyRingPath, createIfAbsent: false, production: !config.isDemo, world: world)
+        let address: StoreAddress = config.postgres.map { .postgres($0) } ?? .sqlite(path: target)
+        let database: any Database
+        do {
+            database = try await address.openAlone(mayCreate: false)
+        } catch let problem as StoreCopy.Problem {
+            throw Administration.Problem("\(problem) Nothing was changed.")
+        }
+        do {
+            let facts = try await settle(address.description, database, keys)
+            try await database.close()
+            return Report(people: facts.people, lastEvent: facts.lastEvent, former: nil)
+        } catch {
+            try? await database.close()
+            throw error
+        }
     }
 
     // MARK: the copy
@@ -130,12 +152,17 @@ public struct Restore: Sendable {
     }
 
     private func noBackup(_ file: String) -> Administration.Problem {
-        Administration.Problem("The file \(file) is no backup of Converge, or a damaged one. Nothing was changed.")
+        Administration.Problem("\(file) is no backup of Converge, or a damaged one. Nothing was changed.")
     }
 
     private func prepare(_ file: String, _ database: SQLiteDatabase, _ keys: KeyRing) async throws -> (people: Int, lastEvent: String?) {
+        guard try await database.check() == nil else { throw noBackup(file) }
+        return try await settle(file, database, keys)
+    }
+
+    private func settle(_ file: String, _ database: any Database, _ keys: KeyRing) async throws -> (people: Int, lastEvent: String?) {
         let store = OrganisationStore()
-        guard try await database.check() == nil, try await database.read({ db in try store.isThere(db) }) else { throw noBackup(file) }
+        guard try await database.read({ db in try store.isThere(db) }) else { throw noBackup(file) }
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
         let now = world.now(), id = AuditID.next(at: now, world)
         return try await database.write { db in

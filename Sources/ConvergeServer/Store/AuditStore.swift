@@ -100,7 +100,7 @@ public struct AuditStore: Sendable {
             case .system: ("system", nil, nil)
             case .anonymous: ("anonymous", nil, nil)
             }
-        try db.execute(
+        try db.later(
             """
             INSERT INTO audit (id, organisation_id, at_ms, category, activity, result, reason, person_id, person_name, actor_kind,
                 actor_id, actor_name, correlation_id, case_code, network, agent, policy_version, details)

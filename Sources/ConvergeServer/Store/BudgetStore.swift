@@ -54,7 +54,7 @@ public struct BudgetStore: Sendable {
     }
 
     private func save(_ key: String, _ state: BudgetState, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             INSERT INTO budget (key, count, window_start_ms, locked_until_ms)
             VALUES (\(key), \(state.count), \(state.windowStart?.ms ?? 0), \(state.lockedUntil))

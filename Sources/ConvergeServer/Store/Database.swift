@@ -54,6 +54,10 @@ public protocol Connection {
     @discardableResult
     func execute(_ sql: SQL) throws -> Int
 
+    /// Runs a statement of which nobody needs to know how many rows it changed: before the next one, or with the commit. It may be
+    /// then that it fails.
+    func later(_ sql: SQL) throws
+
     /// Runs something when the transaction is committed and flushed; one that is rolled back forgets it. The only effect besides
     /// the connection that a closure may have.
     func afterCommit(_ action: @escaping @Sendable () -> Void)
@@ -66,6 +70,9 @@ public protocol Connection {
 }
 
 extension Connection {
+    /// Where the engine is not far away there is nothing to save.
+    public func later(_ sql: SQL) throws { try execute(sql) }
+
     /// A connection that knows of no commit runs it at once.
     public func afterCommit(_ action: @escaping @Sendable () -> Void) { action() }
 

@@ -51,7 +51,7 @@ public struct FlowStore: Sendable {
         returnTo: String, policyVersion: Int64, now: Moment, life: Span, _ db: any Connection
     ) throws {
         let sealed = try keys.seal(JSONText.bytes(state), aad: Self.aad(id))
-        try db.execute(
+        try db.later(
             """
             INSERT INTO flow (id, organisation_id, kind, sealed, version, policy_version, person_id, session_epoch, browser_hash,
                 return_to, created_ms, expires_ms)

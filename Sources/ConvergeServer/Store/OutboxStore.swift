@@ -71,7 +71,7 @@ public struct OutboxStore: Sendable {
         _ message: OutboxMessage, id: String, person: PersonID?, notAfter: Moment, now: Moment, _ db: any Connection
     ) throws {
         let sealed = try keys.seal(JSONText.bytes(message), aad: Self.aad(id))
-        try db.execute(
+        try db.later(
             """
             INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms)
             VALUES (\(id), \(organisation), \(person), \(message.kind), \(sealed), \(notAfter), 'waiting', 0, \(now), \(now))
@@ -83,7 +83,7 @@ public struct OutboxStore: Sendable {
     public func insertDecoy(_ message: OutboxMessage, id: String, notAfter: Moment, now: Moment, _ db: any Connection) throws {
         let nothing = [UInt8](repeating: 0, count: try JSONText.bytes(message).count)
         let sealed = try keys.seal(nothing, aad: Self.aad(id))
-        try db.execute(
+        try db.later(
             """
             INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms, done_ms)
             VALUES (\(id), \(organisation), NULL, \(message.kind), \(sealed), \(notAfter), 'decoy', 0, \(now), \(now), \(now))

@@ -45,7 +45,7 @@ public struct SessionStore: Sendable {
     }
 
     public func insert(_ session: SessionRecord, secretHash: String, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             INSERT INTO session (id, organisation_id, person_id, secret_hash, epoch, created_ms, seen_ms, idle_ms, ends_ms, amr,
                 proofs, agent, network)
@@ -88,7 +88,7 @@ public struct SessionStore: Sendable {
     public func noteBrowser(
         secretHash: String, person: Person, now: Moment, rememberUntil: Moment?, agent: String, _ db: any Connection
     ) throws {
-        try db.execute(
+        try db.later(
             """
             INSERT INTO browser (secret_hash, person_id, organisation_id, known_ms, remembered_until_ms, epoch, agent)
             VALUES (\(secretHash), \(person.id), \(organisation), \(now), \(rememberUntil), \(person.sessionEpoch), \(agent))

@@ -42,6 +42,14 @@ public enum StoreAddress: Sendable, Hashable {
         }
     }
 
+    /// Which store it is, for operators.
+    var description: String {
+        switch self {
+        case .sqlite(let path): path
+        case .postgres(let settings): settings.address.description
+        }
+    }
+
     /// Opens the store, when nobody else has it open.
     ///
     /// - Parameter mayCreate: whether a file is made where there is none.

@@ -8,6 +8,8 @@ struct Overtaken: Error {}
 /// A kind of conversation over HTTP. Showing changes nothing; acting takes one step.
 protocol Conversation {
     static var kind: FlowKind { get }
+    /// Whether somebody has to be signed in, so that it is read with the conversation who that is.
+    static var isForSignedIn: Bool { get }
     static func show(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply
     /// - Parameter action: the last part of the path, for example `answer`.
     static func act(
@@ -24,6 +26,8 @@ protocol Conversation {
 }
 
 extension Conversation {
+    static var isForSignedIn: Bool { false }
+
     static func slowWork(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> [SlowJob] { [] }
@@ -44,7 +48,7 @@ extension Conversation {
 enum FlowRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id") { request, instance in
-            try await with(request, instance) { try await $0.show($1, request, instance) }
+            try await with(request, instance) { try await $0.show($1, $2, instance) }
         },
         // Somebody comes back by address to where a form was sent.
         .open(.get, "/flows/:id/:action") { request, _ in .redirect(LocalPath.checked("/flows/" + (request.parameters["id"] ?? "")) ?? "/")
@@ -53,7 +57,7 @@ enum FlowRoutes {
             let path = "/flows/" + (request.parameters["id"] ?? "")
             do {
                 return try await with(request, instance) {
-                    try await $0.prepareAndAct($1, request.parameters["action"] ?? "", request, instance)
+                    try await $0.prepareAndAct($1, request.parameters["action"] ?? "", $2, instance)
                 }
             } catch is Overtaken {
                 return .redirect(path)
@@ -72,17 +76,21 @@ enum FlowRoutes {
 
     private static func with(
         _ request: AnonymousRequest, _ instance: Instance,
-        _ run: (any Conversation.Type, FlowRecord) async throws -> Reply
+        _ run: (any Conversation.Type, FlowRecord, AnonymousRequest) async throws -> Reply
     ) async throws -> Reply {
-        let id = FlowID(request.parameters["id"] ?? ""), flows = instance.flows
-        // An id alone opens nothing: the flow belongs to the browser that began it.
-        guard let flow = try await instance.database.read({ db in try flows.find(id, db) }), flow.browserHash == request.browserHash else {
-            return .page(ExpiredPage(start: "/sign-in"), status: 410)
+        let id = FlowID(request.parameters["id"] ?? "")
+        let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest)? in
+            // An id alone opens nothing: the flow belongs to the browser that began it.
+            guard let flow = try instance.flows.find(id, db), flow.browserHash == request.browserHash else { return nil }
+            var request = request
+            if Self.conversation(flow.kind).isForSignedIn { request.visitor = try instance.visitor(request, db) }
+            return (flow, request)
         }
-        let conversation = conversation(flow.kind)
+        guard let found else { return .page(ExpiredPage(start: "/sign-in"), status: 410) }
+        let flow = found.flow, conversation = conversation(flow.kind)
         guard flow.closedAt == nil else { return conversation.after(flow, request) }
         guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
-        return try await run(conversation, flow)
+        return try await run(conversation, flow, found.request)
     }
 }
 

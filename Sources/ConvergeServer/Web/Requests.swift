@@ -21,6 +21,14 @@ struct AnonymousRequest: Sendable {
     let agent: String
     let now: Moment
     let language: String
+    /// Who is signed in, where that was read with something else already.
+    var visitor: Visitor = .unread
+
+    enum Visitor: Sendable {
+        case unread
+        case nobody
+        case somebody(SessionRecord, Dossier)
+    }
 
     /// Where to go afterwards: a local path, nothing else.
     var returnTo: String { LocalPath.checked(query["return"].isEmpty ? form["return"] : query["return"]) ?? "/" }

@@ -12,18 +12,23 @@ extension Instance {
     func whenSignedIn(
         _ request: AnonymousRequest, _ run: @Sendable (SignedInRequest) async throws -> Reply
     ) async throws -> Reply {
-        let found = try await database.read { db -> SignedInRequest? in
-            guard let session = try self.session(request.sessionSecret, now: request.now, db),
-                let record = try self.people.find(session.person, db)
-            else { return nil }
-            let dossier = try self.dossier(record, knownBrowser: true, now: request.now, db)
-            return SignedInRequest(request: request, session: session, dossier: dossier)
+        var visitor = request.visitor
+        if case .unread = visitor { visitor = try await database.read { db in try self.visitor(request, db) } }
+        guard case .somebody(let session, let dossier) = visitor else {
+            return .redirect("/sign-in?return=" + PercentEncoding.encode(request.path))
         }
-        guard let found else { return .redirect("/sign-in?return=" + PercentEncoding.encode(request.path)) }
+        let found = SignedInRequest(request: request, session: session, dossier: dossier)
         try await touch(found.session, policy: found.dossier.policy.session, now: request.now)
         var reply = try await run(found)
         reply.person = Visit.Person(displayName: found.person.displayName, isAdministrator: found.person.person.isAdministrator)
         return reply
+    }
+
+    /// Who is signed in at the browser of a request.
+    func visitor(_ request: AnonymousRequest, _ db: any Connection) throws -> AnonymousRequest.Visitor {
+        guard let session = try session(request.sessionSecret, now: request.now, db), let record = try people.find(session.person, db)
+        else { return .nobody }
+        return .somebody(session, try dossier(record, knownBrowser: true, now: request.now, db))
     }
 
     /// Moves the idle limit of a session on, at most once a minute: reading pages need not write.

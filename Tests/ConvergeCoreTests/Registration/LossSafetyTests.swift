@@ -14,17 +14,27 @@ struct LossSafetyTests {
     @Test("one app alone: a sheet of codes is the cheapest help")
     func oneApp() {
         let report = report([Self.app])
-        #expect(report.works == [.signIn] && report.losses.map(\.purpose) == [.signIn] && report.losses.first?.method == .totpApp)
+        #expect(report.works == [.signIn] && report.losses.map(\.purpose) == [.signIn] && report.losses.first?.what == .method(.totpApp))
         #expect(report.remedy == .recoveryCodes)
         #expect(self.report([Self.app, Self.codes]).isSafe)
     }
 
-    @Test("two proofs for two gates: sign-in survives, a new password does not, and codes do not help that")
+    @Test("two proofs for two gates: losing either ends the new password, losing the phone ends both")
     func noSpareGate() {
         let report = report([Self.app, Self.phone])
-        #expect(report.works == [.signIn, .reset] && report.losses.map(\.purpose) == [.reset])
-        #expect(report.remedy == .method(.email))
-        #expect(self.report([Self.app, Self.phone, Self.mail]).isSafe)
+        #expect(report.works == [.signIn, .reset])
+        #expect(report.losses == [Loss(purpose: .signIn, what: .phone), Loss(purpose: .reset, what: .method(.totpApp))])
+        #expect(self.report([Self.app, Self.phone, Self.mail, Self.codes]).losses.map(\.what) == [.phone], "the phone takes two of three")
+        let token = credential(.hardwareToken),
+            wider = policy(
+                mfa: [.appCode, .text, .hardwareCode], reset: [.appCode, .text, .emailCode, .hardwareCode], gates: 2)
+        #expect(self.report([Self.app, Self.mail, token], wider).isSafe)
+    }
+
+    @Test("app and number are on one phone: whoever has nothing else is told so")
+    func onePhone() {
+        let report = report([Self.app, Self.phone, Self.mail])
+        #expect(report.losses.contains(Loss(purpose: .signIn, what: .phone)) && report.remedy == .recoveryCodes)
     }
 
     @Test("a number with text and call is one thing, and so are two entries of one number")
@@ -42,19 +52,22 @@ struct LossSafetyTests {
         #expect(!report([Self.app, spent]).isSafe)
         var without = Self.document
         for index in without.registration.indices { without.registration[index].recoveryCodes = false }
-        #expect(report([Self.app, Self.codes], without).remedy == .method(.totpApp))
+        #expect(report([Self.app, Self.codes], without).remedy == nil, "another app would be on the same phone")
+        without.mfa[0].allow.insert(.hardwareCode)
+        #expect(report([Self.app, Self.codes], without).remedy == .method(.hardwareToken))
     }
 
-    @Test("for every set of methods: safe is what trying each loss gives, and the remedy is worth its step")
+    @Test("for every set of methods: safe is what trying each loss gives, and nothing is recommended to the safe")
     func bruteForce() {
         let pool = [Self.app, Self.phone, Self.mail, Self.codes, credential(.totpApp) { $0.channel = "app:second" }]
         for bits in 0..<(1 << pool.count) {
             let held = pool.indices.filter { bits & (1 << $0) != 0 }.map { pool[$0] }
             let report = report(held)
             func works(_ held: [Credential]) -> Set<Purpose> { self.report(held).works }
-            let ends = Set(held.flatMap { lost in report.works.subtracting(works(held.filter { $0.channel != lost.channel })) })
+            let alone = held.flatMap { lost in report.works.subtracting(works(held.filter { $0.channel != lost.channel })) }
+            let ends = Set(alone).union(report.works.subtracting(works(held.filter { !$0.traits.onPhone })))
             #expect(Set(report.losses.map(\.purpose)) == ends, "\(held.map(\.method))")
-            #expect(report.isSafe == (report.remedy == nil), "\(held.map(\.method))")
+            #expect(!report.isSafe || report.remedy == nil, "\(held.map(\.method))")
         }
     }
 }

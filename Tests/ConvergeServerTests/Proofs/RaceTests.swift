@@ -67,9 +67,10 @@ struct RaceTests {
             let secret = Secret(bytes: Array(repeating: UInt8(number), count: 20))
             try await stage.server.give(home.ada, .totpApp, content: CredentialContent(secret: secret), by: .appCode)
         }
-        try await home.signIn(to: "/security-info/add")
-        let invariants = try await StoreInvariants(stage.server), first = home.browser, second = home.browser.tab()
-        try await second.open("/security-info/add")
+        // Signed in twice: of two tabs one would lose its session to the other, whatever is counted.
+        let first = home.browser, second = TestBrowser(stage.server)
+        for browser in [first, second] { try await home.signIn(browser, to: "/security-info/add") }
+        let invariants = try await StoreInvariants(stage.server)
         for browser in [first, second] { try await browser.submit("/security-info/add", ["method": "totpApp"]) }
         let keys = try [first, second].map { try #require($0.page.key) }
         _ = try await stage.both(
@@ -129,6 +130,11 @@ struct RaceTests {
         let number = "+447700900111"
         try await server.give(ben, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: number)), by: .text)
         try await server.changePolicy { $0.registration = [] }
+        let waiting = TestBrowser(server)
+        try await waiting.signIn("ben")
+        let place = waiting.page.path
+        // One text in ten minutes begins by itself.
+        server.clock.advance(by: .minutes(12))
         try await browser.signIn("ben")
         let code = try await server.latestCode(to: number)
         _ = try await stage.both(
@@ -139,6 +145,9 @@ struct RaceTests {
         let signedIn = try await server.audit(of: ben).filter { $0.activity == .signedIn && $0.success }
         #expect(signedIn.allSatisfy { $0.policyVersion != version }, "by a text, under a policy without texts")
         #expect((signedIn.isEmpty) == (browser.cookies["converge"] == nil))
+        // And whoever was asked for a text before is told now.
+        try await waiting.open(place)
+        #expect(waiting.page.says("no longer accepts your mobile phone"), "\(waiting.page.text)")
     }
 
     @Test("a budget that two spend at once is spent twice, whichever engine", arguments: Engine.all)

@@ -138,6 +138,33 @@ import Testing
         }
     }
 
+    @Test func `collisions let fewer in at once, successes more again, and nobody is forgotten`() async throws {
+        let gate = WriteGate(most: 8), inside = Tally()
+        for _ in 0..<20 {
+            await gate.enter()
+            gate.leave(collided: true)
+        }
+        #expect(gate.width == 2)
+        for _ in 0..<2 { await gate.enter() }
+        let waiting = (0..<6).map { _ in
+            Task {
+                await gate.enter()
+                inside.add()
+                gate.leave(collided: false)
+            }
+        }
+        await Task.yield()
+        #expect(inside.count == 0)
+        for _ in 0..<2 { gate.leave(collided: false) }
+        for task in waiting { await task.value }
+        #expect(inside.count == 6)
+        for _ in 0..<40 {
+            await gate.enter()
+            gate.leave(collided: false)
+        }
+        #expect(gate.width == 8)
+    }
+
     // MARK: what goes wrong, in the store's words
 
     @Test(arguments: [

@@ -72,11 +72,32 @@ import Testing
             try await TestPostgres.withDatabase { second in
                 let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = first }), ada = try await server.add("ada")
                 try await server.give(ada, .totpApp, content: CredentialContent(secret: key), by: .appCode)
+                // Somebody has the password right and a message waits when the copy is made.
+                let before = TestBrowser(server)
+                try await before.signIn("ada")
+                let place = before.page.path
+                #expect(place.hasPrefix("/flows/"))
+                try await server.instance.database.write { [instance = server.instance, now = server.clock.now] db in
+                    let message = OutboxMessage(kind: .mail, to: "x@example.org", body: "x")
+                    try instance.outbox.insert(message, id: "old", person: ada, notAfter: now + .minutes(5), now: now, db)
+                }
                 try Self.run("pg_dump", "--format=custom", "--file=\(file)", "--dbname=\(Self.words(first))")
                 try Self.run("pg_restore", "--exit-on-error", "--dbname=\(Self.words(second))", file)
                 // The key ring is the same one: it lies in the folder.
+                var config = server.instance.config
+                config.postgres = second
+                let resources = try ResourceFolder.find(environment: [:])
+                let report = try await Restore(config: config, world: .fixed(clock: server.clock), resources: resources).settle()
+                #expect(report.people == 1)
                 let restored = try await TestServer(
                     folder: server.folder, clock: server.clock, engine: .sqlite, configure: { $0.postgres = second })
+                #expect(try await before.open(place).status == 200)
+                #expect(try await before.tab(on: restored).open(place).status == 410, "what may have ended since is over")
+                let waiting = try await restored.instance.database.read {
+                    try $0.row("SELECT COUNT(*) AS n FROM outbox WHERE state = 'waiting'")?.int("n")
+                }
+                #expect(waiting == 0)
+                server.clock.advance(by: .minutes(1))
                 let browser = TestBrowser(restored)
                 try await browser.open("/sign-in")
                 try await browser.submit("/sign-in", ["name": "ada", "password": TestServer.password])

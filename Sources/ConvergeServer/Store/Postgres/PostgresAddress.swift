@@ -49,7 +49,7 @@ public struct PostgresAddress: Sendable, Hashable, CustomStringConvertible {
         ]
         var all = wanted.merging(values) { $1 }
         let limits =
-            "-c statement_timeout=\(milliseconds) -c lock_timeout=\(milliseconds) -c idle_in_transaction_session_timeout=60000"
+            "-c statement_timeout=\(milliseconds) -c lock_timeout=\(milliseconds) -c idle_in_transaction_session_timeout=15000"
         // The last one wins.
         all["options"] = [limits, values["options"] ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
         all["client_encoding"] = "UTF8"

@@ -33,6 +33,7 @@ public final class PostgresDatabase: Database {
     static let triesMax = 12
 
     let pool: PostgresPool
+    let gate: WriteGate
     private let settings: Settings
 
     public var dialect: Dialect { .postgres }
@@ -40,6 +41,7 @@ public final class PostgresDatabase: Database {
     /// Prepares the pool and opens one session, so that a wrong address is found at the start.
     public init(_ settings: Settings) async throws {
         self.settings = settings
+        gate = WriteGate(most: settings.sessions)
         pool = PostgresPool(size: settings.sessions) {
             try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds)
         }
@@ -95,9 +97,11 @@ public final class PostgresDatabase: Database {
         while true {
             tries += 1
             do {
-                return try await pool.run { session in
-                    session.deadlineSeconds = deadline
-                    return try Self.transaction(session, begin, isWrite: isWrite, body)
+                return try await passing(isWrite) {
+                    try await self.pool.run { session in
+                        session.deadlineSeconds = deadline
+                        return try Self.transaction(session, begin, isWrite: isWrite, body)
+                    }
                 }
             } catch let failure as Failure {
                 guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax, clock() < end else {
@@ -114,26 +118,55 @@ public final class PostgresDatabase: Database {
         }
     }
 
+    /// Writes go through the gate, each try anew; reads collide with nobody.
+    private func passing<T: Sendable>(_ isWrite: Bool, _ run: () async throws -> T) async throws -> T {
+        guard isWrite else { return try await run() }
+        await gate.enter()
+        do {
+            let result = try await run()
+            gate.leave(collided: false)
+            return result
+        } catch {
+            gate.leave(collided: ((error as? Failure)?.error as? PostgresError)?.kind == .retry)
+            throw error
+        }
+    }
+
     private static func transaction<T>(
         _ session: PostgresSession, _ begin: String, isWrite: Bool, _ body: (any Connection) throws -> T
     ) throws -> T {
         let connection = PostgresConnection(session: session), result: T
         do {
-            try session.run(begin)
+            try session.post(begin)
             result = try body(connection)
             // A statement that failed and was shrugged off would turn the commit into a rollback without a word.
             if isWrite, let failed = connection.failure { throw failed }
-            do { try session.run("COMMIT") } catch { throw Failure(error: error, stage: .ending) }
+            try end(session, isWrite: isWrite)
         } catch let failure as Failure {
+            undo(session)
             throw failure
         } catch {
             // Whatever was made of it: a transaction that the engine refused runs again, or ends with the engine's word.
             let cause = connection.failure.flatMap { $0.kind.isStore ? nil : $0 } ?? error
-            if !session.isBroken { try? session.run("ROLLBACK") }
+            undo(session)
             throw cause is PostgresError ? Failure(error: cause, stage: .before) : cause
         }
         connection.committed()
         return result
+    }
+
+    private static func end(_ session: PostgresSession, isWrite: Bool) throws {
+        do {
+            // What was read is known already, whatever becomes of the commit.
+            if isWrite { try session.run("COMMIT") } else { try session.post("COMMIT"); try session.leave() }
+        } catch {
+            throw Failure(error: error, stage: .ending)
+        }
+    }
+
+    private static func undo(_ session: PostgresSession) {
+        guard !session.isBroken, !session.isIdle else { return }
+        try? session.run("ROLLBACK")
     }
 
     private static func mayRepeat(_ failure: Failure, isWrite: Bool) -> Bool {
@@ -180,12 +213,13 @@ public final class PostgresDatabase: Database {
 
     // MARK: for operators
 
-    /// Sessions of other Converge processes in this database.
+    /// Sessions of others in this database under the same role: nodes, commands and whoever else may write to the tables. What a node
+    /// calls itself (`application_name`) is the operator's to choose, so that nothing is made of it.
     func others() async throws -> Int {
         let own = Int64(pool.opened)
         return try await read { db in
             let all = try db.row(
-                "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'converge'")
+                "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user")
             return Int(max(0, (try all?.integer("n") ?? 0) - own))
         }
     }
@@ -237,6 +271,8 @@ private final class PostgresConnection: Connection {
 
     func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
 
+    func later(_ sql: SQL) throws { try noting { try session.post(sql) } }
+
     func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
 
     func tell(_ channel: String) { told.insert(channel) }
@@ -250,7 +286,9 @@ private final class PostgresConnection: Connection {
     /// Telling is a transaction of its own: within the other one it would make all commits of the server wait for each other.
     func committed() {
         for action in actions { action() }
-        for channel in told.sorted() { if let notify = Dialect.postgres.notify(channel) { _ = try? session.execute(notify) } }
+        guard !told.isEmpty else { return }
+        for notify in told.sorted().compactMap(Dialect.postgres.notify) { try? session.post(notify) }
+        try? session.leave()
     }
 
     /// What the store can name is thrown in its words, the rest asks for another run.

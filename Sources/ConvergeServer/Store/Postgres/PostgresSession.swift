@@ -19,10 +19,25 @@ struct PostgresError: Error {
 
 /// One session at a PostgreSQL server, through libpq: the only file that imports it. Used by one thread at a time.
 ///
-/// Statements are sent and awaited with a deadline: a server that accepts and never answers costs a time-out, not a thread.
+/// Statements are sent and awaited with a deadline: a server that accepts and never answers costs a time-out, not a thread. What
+/// nobody needs the answer of goes along with the next statement, so that a transaction costs fewer ways there and back.
 final class PostgresSession {
+    /// What the server owes an answer to, in the order in which it was sent.
+    private enum Awaited {
+        case preparation(of: String)
+        case statement
+        /// Up to here the server answers without being asked for more; after a failure it leaves out what is before.
+        case mark
+
+        var isMark: Bool { if case .mark = self { true } else { false } }
+    }
+
     private let connection: OpaquePointer
     private var prepared: [String: String] = [:]
+    private var names = 0
+    private var awaited: [Awaited] = []
+    /// The last thing sent ended a transaction, and nobody waits for its answer.
+    private var isLeft = false
     private let clock = World.system().stopwatch
     /// How long one statement may take before the connection is given up.
     var deadlineSeconds: Double
@@ -47,6 +62,9 @@ final class PostgresSession {
         converge_pq_silence(connection)
         guard PQsetnonblocking(connection, 1) == 0 else {
             throw PostgresError(kind: .connection, reason: "not to be used without waiting")
+        }
+        guard PQenterPipelineMode(connection) == 1 else {
+            throw PostgresError(kind: .connection, reason: "not to be used without waiting for each answer")
         }
     }
 
@@ -87,38 +105,57 @@ final class PostgresSession {
     /// Whether the connection is encrypted.
     var isEncrypted: Bool { PQsslInUse(connection) == 1 }
 
-    /// Whether a transaction was left open.
-    var isIdle: Bool { PQtransactionStatus(connection) == PQTRANS_IDLE }
+    /// Whether no transaction is open.
+    var isIdle: Bool { awaited.isEmpty ? PQtransactionStatus(connection) == PQTRANS_IDLE : isLeft }
 
     /// The server's version, for example 150007.
     var serverVersion: Int { Int(PQserverVersion(connection)) }
 
     // MARK: statements
 
-    /// Runs a statement without bindings: `BEGIN`, `COMMIT`, `LISTEN`.
+    /// Runs a statement without bindings: `COMMIT`, `LISTEN`.
     func run(_ text: String) throws {
-        try send(PQsendQuery(connection, text))
-        _ = try finish()
+        try post(text)
+        _ = try answers()
     }
 
     /// Runs one statement; each text is prepared once for the session.
     func execute(_ sql: SQL) throws -> PostgresResult {
+        try post(sql)
+        guard let last = try answers().last else { throw broken("no answer") }
+        return last
+    }
+
+    /// Puts a statement without bindings before the next one.
+    func post(_ text: String) throws {
+        try send(PQsendQueryParams(connection, text, 0, nil, nil, nil, nil, 0), .statement)
+    }
+
+    /// Puts a statement before the next one, which fails when this one does.
+    func post(_ sql: SQL) throws {
         let text = sql.text, bindings = sql.bindings
         let name = try prepared[text] ?? prepare(text)
         try withParameters(bindings) { values, lengths, formats in
-            try send(PQsendQueryPrepared(connection, name, Int32(bindings.count), values, lengths, formats, 0))
+            try send(PQsendQueryPrepared(connection, name, Int32(bindings.count), values, lengths, formats, 0), .statement)
         }
-        return try finish()
+    }
+
+    /// Sends what was posted, the last of which ends a transaction, and does not wait for what becomes of it.
+    func leave() throws {
+        try send(PQpipelineSync(connection), .mark)
+        isLeft = true
+        // What the socket does not take at once goes with the next statement.
+        guard PQflush(connection) >= 0 else { throw broken(Self.text(PQerrorMessage(connection))) }
     }
 
     private func prepare(_ text: String) throws -> String {
         if prepared.count >= Self.preparedMax {
-            try run("DEALLOCATE ALL")
+            try post("DEALLOCATE ALL")
             prepared = [:]
         }
-        let name = "s\(prepared.count)"
-        try send(PQsendPrepare(connection, name, text, 0, nil))
-        _ = try finish()
+        names += 1
+        let name = "s\(names)"
+        try send(PQsendPrepare(connection, name, text, 0, nil), .preparation(of: text))
         prepared[text] = name
         return name
     }
@@ -159,35 +196,66 @@ final class PostgresSession {
 
     // MARK: waiting
 
-    private func send(_ accepted: Int32) throws {
+    private func send(_ accepted: Int32, _ what: Awaited) throws {
         guard accepted == 1 else { throw broken(Self.text(PQerrorMessage(connection))) }
+        awaited.append(what)
+        isLeft = false
     }
 
-    /// Flushes what was sent and waits for the whole answer.
-    private func finish() throws -> PostgresResult {
+    /// Sends what was posted and waits for all answers.
+    ///
+    /// - Returns: those of the statements since the last mark.
+    /// - Throws: what the first of them says that failed.
+    private func answers() throws -> [PostgresResult] {
+        try send(PQpipelineSync(connection), .mark)
         let end = clock() + Int64(deadlineSeconds * 1e9)
+        var results: [PostgresResult] = [], failure: PostgresError?
+        do {
+            try flush(until: end)
+            while let next = awaited.first {
+                guard let result = try result(until: end) else {
+                    guard !next.isMark else { throw broken("no answer") }
+                    awaited.removeFirst()
+                    continue
+                }
+                if result.isMark {
+                    awaited.removeFirst()
+                    // What was left behind before this has nobody who asks.
+                    if !awaited.isEmpty { (results, failure) = ([], nil) }
+                } else {
+                    if case .preparation(let text) = next { if result.isRefused { prepared[text] = nil } } else { results.append(result) }
+                    failure = failure ?? result.error
+                }
+            }
+        } catch {
+            throw failure ?? error
+        }
+        if let failure {
+            if failure.kind == .connection { isBroken = true }
+            throw failure
+        }
+        return results
+    }
+
+    private func flush(until end: Int64) throws {
         while true {
             let flushed = PQflush(connection)
-            if flushed == 0 { break }
+            if flushed == 0 { return }
             guard flushed == 1 else { throw broken(Self.text(PQerrorMessage(connection))) }
             try wait(for: Int16(POLLIN | POLLOUT), until: end)
             guard PQconsumeInput(connection) == 1 else { throw broken(Self.text(PQerrorMessage(connection))) }
         }
-        var last: PostgresResult?
-        while true {
-            while PQisBusy(connection) == 1 {
-                try wait(for: Int16(POLLIN), until: end)
-                guard PQconsumeInput(connection) == 1 else { throw broken(Self.text(PQerrorMessage(connection))) }
-            }
-            guard let pointer = PQgetResult(connection) else { break }
-            last = PostgresResult(pointer)
+    }
+
+    /// The next part of the answers; nil behind the last one of a statement.
+    private func result(until end: Int64) throws -> PostgresResult? {
+        while PQisBusy(connection) == 1 {
+            try wait(for: Int16(POLLIN), until: end)
+            guard PQconsumeInput(connection) == 1 else { throw broken(Self.text(PQerrorMessage(connection))) }
         }
-        guard let last else { throw broken("no answer") }
-        if let error = last.error {
-            if error.kind == .connection || PQstatus(connection) != CONNECTION_OK { isBroken = true }
-            throw PQstatus(connection) == CONNECTION_OK ? error : broken(error.reason)
-        }
-        return last
+        let result = PQgetResult(connection).map { PostgresResult($0) }
+        guard PQstatus(connection) == CONNECTION_OK else { throw broken(result?.error?.reason ?? Self.text(PQerrorMessage(connection))) }
+        return result
     }
 
     private func wait(for events: Int16, until end: Int64) throws {
@@ -246,6 +314,12 @@ final class PostgresResult {
 
     deinit { PQclear(pointer) }
 
+    /// Not an answer but a mark between them.
+    fileprivate var isMark: Bool { PQresultStatus(pointer) == PGRES_PIPELINE_SYNC }
+
+    /// It was not done.
+    fileprivate var isRefused: Bool { PQresultStatus(pointer) == PGRES_PIPELINE_ABORTED || error != nil }
+
     /// How many rows a change touched.
     var changes: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
 
@@ -292,7 +366,9 @@ final class PostgresResult {
 
     fileprivate var error: PostgresError? {
         switch PQresultStatus(pointer) {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return nil
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY, PGRES_PIPELINE_SYNC: return nil
+        // Left out, because one before it failed.
+        case PGRES_PIPELINE_ABORTED: return nil
         default: break
         }
         let state = field(converge_pq_sqlstate(pointer)) ?? ""

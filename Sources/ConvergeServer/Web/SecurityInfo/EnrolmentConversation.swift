@@ -19,6 +19,7 @@ struct EnrolmentFlowState: Codable, Sendable {
 enum EnrolmentConversation: Conversation {
     static let kind = FlowKind.enrolment
     static let start = "/security-info"
+    static let isForSignedIn = true
 
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(start) }
 

@@ -13,6 +13,7 @@ struct ProofFlowState: Codable, Sendable {
 enum ProofConversation: Conversation {
     static let kind = FlowKind.proof
     static let start = "/security-info"
+    static let isForSignedIn = true
 
     static func after(_ flow: FlowRecord, _ request: AnonymousRequest) -> Reply { .redirect(flow.returnTo) }
 

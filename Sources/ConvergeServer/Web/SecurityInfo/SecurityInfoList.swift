@@ -82,7 +82,7 @@ struct SecurityInfoList {
             let loss = report.losses.first { $0.purpose == purpose }, name = purpose == .signIn ? "sign-in" : "reset"
             return .init(
                 lost: Message("security.spare.\(name)"),
-                answer: loss.map { Message("security.spare.\(name)-bad", ["method": .message(.yourMethod($0.method.rawValue))]) }
+                answer: loss.map { Message("security.spare.\(name)-bad", ["method": .message(Self.words($0.what))]) }
                     ?? Message("security.spare.\(name)-good"),
                 isGood: loss == nil)
         }
@@ -95,6 +95,13 @@ struct SecurityInfoList {
         }
         if let remedy = report.remedy { spares.append(cheapest(remedy)) }
         return spares
+    }
+
+    private static func words(_ lost: Loss.What) -> Message {
+        switch lost {
+        case .method(let kind): .yourMethod(kind.rawValue)
+        case .phone: Message("security.spare.your-phone")
+        }
     }
 
     private func cheapest(_ remedy: LossRemedy) -> SecurityInfoPage.Spare {
