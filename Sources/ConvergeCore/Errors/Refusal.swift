@@ -98,7 +98,9 @@ public struct Refusal: Error, Hashable, Sendable {
     public var logged: [String: String] { detail.map { ["detail": $0] } ?? [:] }
 
     /// The same, with more for the log.
-    public func because(_ detail: String?) -> Refusal { Refusal(code, count: count, until: until, detail: detail ?? self.detail, field: field) }
+    public func because(_ detail: String?) -> Refusal {
+        Refusal(code, count: count, until: until, detail: detail ?? self.detail, field: field)
+    }
 
     /// The same, about one field of a page with several.
     public func about(_ field: String) -> Refusal { Refusal(code, count: count, until: until, detail: detail, field: field) }

@@ -92,7 +92,8 @@ extension Challenger {
                 try instance.credentials.used(use.credential, for: .signIn, at: dossier.now, ledger.db)
                 return .proved(Proof(use: use, at: dossier.now, references: references))
             case .refused(let why):
-                return .refused(why.code == .passkeyCopied ? try refuseCopied(use.credential) : Refusal(.passkeyRefused, detail: why.detail))
+                return .refused(
+                    why.code == .passkeyCopied ? try refuseCopied(use.credential) : Refusal(.passkeyRefused, detail: why.detail))
             case .wrong, .alreadySpent, .expired: continue
             }
         }
