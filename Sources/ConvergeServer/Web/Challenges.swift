@@ -11,6 +11,9 @@ struct Challenger {
         try instance.methodContext(for: dossier, state.approvals, db)
     }
 
+    /// Without what was asked elsewhere: nothing is looked up, so that beginning costs the same whoever it is for.
+    private var plainContext: MethodContext { get throws { try instance.methodContext(for: dossier, nil, db) } }
+
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -22,7 +25,7 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try context(current))
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try plainContext)
         guard let message else {
             guard sends(use) else { return (next, nil) }
             return (current, Refusal(OutboxMessage.Kind(use.capability) == .voice ? .callTooMany : .sendTooMany))
@@ -55,7 +58,7 @@ struct Challenger {
         let isCeremony = MethodRegistry.traits(of: state.use.capability).manner == .ceremony
         guard state.triesLeft > 0 else { return .refused(refusal(state, late: false)) }
         let siblings = sends(state.use) ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
-        var spent = false, late = false, undecided: Refusal?
+        var spent = false, late = false, undecided: Refusal?, detail: String?
         // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.
         if !isCeremony,
             let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db)
@@ -79,7 +82,9 @@ struct Challenger {
                 try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
                 return .proved(Proof(use: use, at: dossier.now, references: references))
-            case .copied: return .refused(try refuseCopied(use.credential))
+            case .refused(let why):
+                if why.code == .passkeyCopied { return .refused(try refuseCopied(use.credential)) }
+                detail = why.detail
             case .alreadySpent: spent = true
             case .expired: late = true
             case .undecided(let refusal): undecided = refusal
@@ -93,13 +98,13 @@ struct Challenger {
             return .refused(undecided ?? Refusal(.codeSpent))
         }
         if !late { state = try afterWrong(state) }
-        return .refused(refusal(state, late: late))
+        return .refused(refusal(state, late: late).because(detail))
     }
 
     /// There may be a copy of a passkey: it is refused, and its owner told.
     func refuseCopied(_ id: CredentialID) throws -> Refusal {
         try ledger.tell(.passkeyCopied, dossier, credential: id)
-        return Refusal(.passkeyCopied)
+        return Refusal(.passkeyCopied, detail: PasskeyProblem.counter.code)
     }
 
     /// Why an answer is none at all.
