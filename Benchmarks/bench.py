@@ -36,6 +36,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from passkey import Passkey
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PASSWORD = "quiet harbour lights at noon"
@@ -710,6 +712,25 @@ class Bench:
         begin, confirm = self.phases["enrolment: begin"], self.phases["enrolment: confirm"]
         self.figures["enrolment"] = begin.each + confirm.each
 
+    def passkeys(self) -> None:
+        """Everybody registers a passkey and then signs in with it alone."""
+        file = self.folder / "passkeys.yaml"
+        file.write_text(POLICY.replace("allow: [appCode]\nreset", "allow: [appCode, passkey]\nreset"))
+        self.server.command("policy", "apply", str(file), "--force")
+        pages = self.phase(None, [[p.get("/security-info/add")] for p in self.people], [200])
+        for person, (answer,) in zip(self.people, pages):
+            person.kept, person.csrf = person.csrf, answer.csrf
+        jobs = [[p.post("/security-info/add", method="passkey"), p.get("{{LOC}}")] for p in self.people]
+        for person, (begun, page) in zip(self.people, self.phase(None, jobs, [303, 200])):
+            person.flow, person.passkey = begun.location, Passkey(self.server.port)
+            person.fields = person.passkey.create(page.text)
+        jobs = [[p.post(p.flow + "/enrol", **p.fields)] for p in self.people]
+        for person, (answer,) in zip(self.people, self.phase("passkey registered", jobs, [303])):
+            person.session, person.csrf = answer.session or person.session, person.kept
+        pages = self.phase(None, [[p.get("/sign-in", session="")] for p in self.people], [200])
+        jobs = [[p.post("/sign-in/passkey", session="", **p.passkey.use(a.text))] for p, (a,) in zip(self.people, pages)]
+        self.phase("passkey assertion", jobs, [303])
+
     def writes(self) -> None:
         """Requests that write one transaction each: one after the other, each with a flush of its own, and many at once, which share it."""
         for person in self.people:
@@ -784,6 +805,7 @@ class Bench:
         self.writes()
         self.enrol()
         self.whole()
+        self.passkeys()
         self.reset()
         if self.postgres:
             name = f"bench{self.postgres.count}"
@@ -988,6 +1010,8 @@ class Table:
         rows.append(self.speed("Security info page", "Security info page"))
         rows.append(self.speed("Sign-in page", "sign-in page"))
         rows.append(self.speed("Reset with an app's code (eight requests)", "reset"))
+        rows.append(self.speed("Passkey: registration, its last step", "passkey registered"))
+        rows.append(self.speed("Passkey: sign-in without a password, its assertion", "passkey assertion"))
         rows.append(
             self.row(
                 "Writes a second: one at a time, 32 at once; the engine alone, one at a time (and 32 at once)", "",

@@ -10,7 +10,10 @@ from checks import NARROW, at, is_dark, template
 
 WIDE = {"width": 1280, "height": 900}
 #: The pictures that the documentation shows, kept in the repository; others come with `--every` only.
-DOCUMENTED = {"more-information", "security-info", "call", "wizard-passkey"}
+DOCUMENTED = {
+    "more-information", "security-info", "call", "wizard-passkey", "wizard-app", "wizard-token", "wizard-phone", "wizard-questions",
+    "app-password-new", "phone-gone",
+}
 _taken: set[str] = set()
 
 

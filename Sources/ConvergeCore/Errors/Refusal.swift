@@ -113,8 +113,16 @@ public struct Refusal: Error, Hashable, Sendable {
         self.field = field
     }
 
+    /// What the audit log keeps beside the code.
+    public var logged: [String: String] { detail.map { ["detail": $0] } ?? [:] }
+
+    /// The same, with more for the log.
+    public func because(_ detail: String?) -> Refusal {
+        Refusal(code, count: count, until: until, detail: detail ?? self.detail, field: field)
+    }
+
     /// The same, about one field of a page with several.
-    public func about(_ field: String) -> Refusal { Refusal(code, count: count, until: until, field: field) }
+    public func about(_ field: String) -> Refusal { Refusal(code, count: count, until: until, detail: detail, field: field) }
 }
 
 /// The world broke: logged with its reason; the person sees a request id.

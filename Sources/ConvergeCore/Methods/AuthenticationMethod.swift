@@ -158,8 +158,8 @@ public enum Claim: Hashable, Sendable {
 public enum Verification: Hashable, Sendable {
     /// Right, provided that the claim is won. The references (RFC 8176) say more than the capability could; nil: they do not.
     case right(Claim?, references: [String]? = nil)
-    /// Right in itself, but of a passkey whose counter did not rise: there may be a copy of it.
-    case copied
+    /// Wrong, and the method says more than that: which refusal it is, or why, for the log.
+    case refused(Refusal)
     case wrong
     /// Right, but already used: "wait for the next one"; costs no try.
     case alreadySpent

@@ -148,7 +148,7 @@ extension CalledMethod {
                 claim: claim)
             return EnrolmentStep(state, prompt(state, context), finished: new)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
+        case .wrong, .alreadySpent, .expired, .refused: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
         }
     }
 }

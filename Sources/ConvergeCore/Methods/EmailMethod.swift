@@ -100,7 +100,7 @@ public enum EmailMethod: AuthenticationMethod {
             return EnrolmentStep(state, prompt(state, context), finished: credential)
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent, .undecided, .copied:
+        case .wrong, .alreadySpent, .undecided, .refused:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

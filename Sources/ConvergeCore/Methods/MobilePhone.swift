@@ -119,7 +119,7 @@ public enum MobilePhone: AuthenticationMethod {
             let finished = credential(phone, by: .call, state, claim: claim, context)
             return EnrolmentStep(state, prompt(state, context), finished: finished)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
+        case .wrong, .alreadySpent, .expired, .refused: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.callLate))
         }
     }
 
@@ -157,7 +157,7 @@ public enum MobilePhone: AuthenticationMethod {
             return EnrolmentStep(state, prompt(state, context), finished: credential(phone, by: .text, state, context))
         case .expired:
             return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.codeExpired))
-        case .wrong, .alreadySpent, .undecided, .copied:
+        case .wrong, .alreadySpent, .undecided, .refused:
             return EnrolmentStep(state, prompt(state, context), refusal: state.refusalOfWrong)
         }
     }

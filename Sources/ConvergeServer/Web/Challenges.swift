@@ -11,6 +11,9 @@ struct Challenger {
         try instance.methodContext(for: dossier, state.approvals, db)
     }
 
+    /// Without what was asked elsewhere: nothing is looked up, so that beginning costs the same whoever it is for.
+    private var plainContext: MethodContext { get throws { try instance.methodContext(for: dossier, nil, db) } }
+
     private var db: any Connection { ledger.db }
 
     /// Starts a challenge, or sends another code for the one at hand.
@@ -22,9 +25,7 @@ struct Challenger {
             return (current, Refusal(.notAllowed))
         }
         if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
-        // What was asked before is not looked up: a number that is nobody's costs the same.
-        let plain = try instance.methodContext(for: dossier, nil, db)
-        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), plain)
+        let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try plainContext)
         guard let message else {
             return sends(use) ? (current, Refusal(tooMany(use))) : (next, nil)
         }
@@ -66,7 +67,7 @@ struct Challenger {
         let siblings =
             ResetMachine.isSent(state.use.capability)
             ? [] : offered.filter { $0.capability == state.use.capability && $0 != state.use }
-        var spent = false, late = false, undecided: Refusal?
+        var spent = false, late = false, undecided: Refusal?, detail: String?
         // Nobody guesses a signature: a budget would only let a stranger close the passkey to its owner.
         if !isCeremony,
             let until = try Budgets.spendTry(state.use.credential, knownBrowser: knownBrowser, now: dossier.now, instance.budgets, db)
@@ -92,7 +93,9 @@ struct Challenger {
                 // A phone that was asked too has nothing to decide any more.
                 if mayHaveAsked { try ledger.endApprovals(of: dossier.person.id) }
                 return .proved(Proof(use: use, at: dossier.now, references: references))
-            case .copied: return .refused(try refuseCopied(use.credential))
+            case .refused(let why):
+                if why.code == .passkeyCopied { return .refused(try refuseCopied(use.credential)) }
+                detail = why.detail
             case .alreadySpent: spent = true
             case .expired: late = true
             case .undecided(let refusal): undecided = refusal
@@ -106,13 +109,13 @@ struct Challenger {
             return .refused(undecided ?? Refusal(.codeSpent))
         }
         if !late { state = try afterWrong(state) }
-        return .refused(refusal(state, late: late))
+        return .refused(refusal(state, late: late).because(detail))
     }
 
     /// There may be a copy of a passkey: it is refused, and its owner told.
     func refuseCopied(_ id: CredentialID) throws -> Refusal {
         try ledger.tell(.passkeyCopied, dossier, credential: id)
-        return Refusal(.passkeyCopied)
+        return Refusal(.passkeyCopied, detail: PasskeyProblem.counter.code)
     }
 
     /// Why an answer is none at all.

@@ -75,9 +75,9 @@ struct Registrar {
         }
         guard let new = step.finished else {
             if let refusal = step.refusal, refusal.isWrongProof {
-                var details = ["method": state.method.rawValue]
-                details["detail"] = refusal.detail
-                try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: details)
+                try ledger.note(
+                    .registered, dossier.record, success: false, reason: refusal.code.rawValue,
+                    details: refusal.logged.merging(["method": state.method.rawValue]) { $1 })
             }
             return .waiting(step.state, step.prompt, step.refusal)
         }

@@ -31,6 +31,7 @@ struct PasskeyStoryTests {
         #expect(browser.page.path == "/", "\(browser.page.text)")
         let events = try await story.server.audit(of: story.ada)
         #expect(events.last { $0.activity == .signedIn }?.details["amr"] == "pwd hwk user mfa")
+        #expect(events.compactMap { $0.details["detail"] } == ["origin", "challenge"], "the log knows why")
     }
 
     @Test func `the person said no, or the script did not run: that costs no try`() async throws {

@@ -68,7 +68,7 @@ public enum ConvergeApp: AuthenticationMethod {
                 confirms: state.confirms, claim: claim, id: activation.credential)
             return EnrolmentStep(state, prompt(state, context), finished: new)
         case .undecided(let refusal): return EnrolmentStep(state, prompt(state, context), refusal: refusal)
-        case .wrong, .alreadySpent, .expired, .copied: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.approvalLate))
+        case .wrong, .alreadySpent, .expired, .refused: return EnrolmentStep(state, prompt(state, context), refusal: Refusal(.approvalLate))
         }
     }
 

@@ -216,17 +216,23 @@ public enum Passkey: AuthenticationMethod {
     public static func verify(
         _ answer: Answer, challenge: [UInt8], needsVerification: Bool, _ credential: OpenCredential, _ context: MethodContext
     ) -> Verification {
-        guard let passkey = credential.content.passkey, Base64URL.decode(answer["id"]) == passkey.id,
-            let client = Base64URL.decode(answer["clientData"]), let data = Base64URL.decode(answer["authenticatorData"]),
-            let signature = Base64URL.decode(answer["signature"]), isOwn(answer["userHandle"], context),
-            let proof = try? PasskeyCeremony.assert(
+        guard let passkey = credential.content.passkey, Base64URL.decode(answer["id"]) == passkey.id, isOwn(answer["userHandle"], context)
+        else { return .wrong }
+        guard let client = Base64URL.decode(answer["clientData"]), let data = Base64URL.decode(answer["authenticatorData"]),
+            let signature = Base64URL.decode(answer["signature"])
+        else { return .wrong }
+        let proof: AuthenticatorData
+        do throws(PasskeyProblem) {
+            proof = try PasskeyCeremony.assert(
                 clientData: client, authenticatorData: data, signature: signature, by: passkey,
                 expectation(challenge, verification: needsVerification, context))
-        else { return .wrong }
+        } catch {
+            return .refused(Refusal(.passkeyWrong, detail: error.code))
+        }
         let references = references(passkey, isVerified: proof.isUserVerified), before = credential.spentStep ?? 0
         // Many passkeys have no counter: it stays at zero. One that has it never goes back and never stands still.
         guard proof.counter != 0 || before != 0 else { return .right(nil, references: references) }
-        guard Int64(proof.counter) > before else { return .copied }
+        guard Int64(proof.counter) > before else { return .refused(Refusal(.passkeyCopied, detail: PasskeyProblem.counter.code)) }
         return .right(.step(credential.credential.id, Int64(proof.counter)), references: references)
     }
 

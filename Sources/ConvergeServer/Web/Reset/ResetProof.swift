@@ -186,7 +186,9 @@ extension ResetTurn {
         case .refused(let refusal):
             if refusal.code != .codeSpent { try countAsFailed() }
             if refusal.until != nil { try noteBlocked() }
-            try note("gate \(gate) failed", success: false, reason: refusal.code.rawValue, details: ["capability": kind.rawValue])
+            try note(
+                "gate \(gate) failed", success: false, reason: refusal.code.rawValue,
+                details: refusal.logged.merging(["capability": kind.rawValue]) { $1 })
             // "Too many" by the account's budget says until when; by this page's tries it does not.
             return refusal.until.map { Refusal(.resetBlocked, until: $0) } ?? refusal
         }

@@ -166,7 +166,9 @@ struct ProofTurn {
         case .refused(let refusal):
             try ledger.note(
                 .challengeAnswered, dossier.record, success: false, reason: refusal.code.rawValue,
-                details: ["capability": challenge.use.capability.rawValue, "purpose": Purpose.change.rawValue])
+                details: refusal.logged.merging(
+                    ["capability": challenge.use.capability.rawValue, "purpose": Purpose.change.rawValue]
+                ) { $1 })
             return (nil, refusal)
         case .proved(let proof):
             try ledger.note(

@@ -59,7 +59,8 @@ enum PasskeySignIn {
         switch try challenger.signIn(answer, challenge: challenge(ticket, request, instance)) {
         case .refused(let refusal):
             try ledger.note(
-                .signInRefused, dossier.record, success: false, reason: refusal.detail ?? refusal.code.rawValue, by: .anonymous)
+                .signInRefused, dossier.record, success: false, reason: refusal.code.rawValue, by: .anonymous,
+                details: refusal.logged)
             return .failure(refusal)
         case .proved(let proof):
             return .success(
@@ -90,7 +91,9 @@ extension Challenger {
                 try Budgets.clear(use.credential, ceilings: dossier.credentials.map(\.id), instance.budgets, ledger.db)
                 try instance.credentials.used(use.credential, for: .signIn, at: dossier.now, ledger.db)
                 return .proved(Proof(use: use, at: dossier.now, references: references))
-            case .copied: return .refused(try refuseCopied(use.credential))
+            case .refused(let why):
+                return .refused(
+                    why.code == .passkeyCopied ? try refuseCopied(use.credential) : Refusal(.passkeyRefused, detail: why.detail))
             case .wrong, .alreadySpent, .expired, .undecided: continue
             }
         }

@@ -197,7 +197,7 @@ struct SignInTurn {
         case .refused(let refusal):
             try ledger.note(
                 .challengeAnswered, dossier.record, success: false, reason: refusal.code.rawValue,
-                details: ["capability": challenge.use.capability.rawValue])
+                details: refusal.logged.merging(["capability": challenge.use.capability.rawValue]) { $1 })
             return refusal
         case .proved(let proof):
             try ledger.note(.challengeAnswered, dossier.record, details: ["capability": proof.use.capability.rawValue])
