@@ -322,7 +322,8 @@ enum PlantedMachine {
             next.state.wizard?.choosing = false
         case (.choose(let method), .choose(let plan, _, _, _)):
             choose(&next, method, plan)
-        case (.choose(let method), .register(let item, let plan, _, _, _)) where Planner(facts.standing).otherApp(than: item.method) == method:
+        case (.choose(let method), .register(let item, let plan, _, _, _))
+        where Planner(facts.standing).otherApp(than: item.method) == method:
             next.state.wizard?.chosen = [method] + plan.items.map(\.method)
             next.state.enrolment = nil
         case (.enrolled(let credential), .register):
