@@ -94,7 +94,7 @@ def test_wizard_and_next_day(server, person, phone):
 
     server.advance(minutes=11)
     sign_in(person, "ada").see_heading(WAITING)
-    person.page.get_by_text("another way").first.click()
+    person.page.locator("details.more > summary").click()
     person.press("Code from my authenticator app")
     phone.see_heading(ASKED)
     # The clock of the server is a day ahead of the phone's: the app has learned it.
@@ -157,6 +157,7 @@ def test_two_phones_and_no_signal(server, new_person, phone):
     approve(other, number_on(ben))
     phone.see_heading("Converge app").see("Nothing is asked of you now")
     ben.see_heading("Hello, Ben")
+    sign_out(ben)
 
     wait_for("the worker", lambda: phone.page.evaluate("navigator.serviceWorker.controller !== null") or phone.reload() and None)
     address, log = server.address, server.log
@@ -198,8 +199,8 @@ def test_installation_is_explained(server, new_person):
     phone.context.add_init_script(f"Object.defineProperty(navigator, 'userAgent', {{ get: () => {agent!r} }})")
     phone.goto("/authenticator#add=ABCD1234").see("Add to Home Screen", "Your code is ABCD1234")
     assert not phone.has("button", HERE)
-    session = phone.context.new_cdp_session(phone.page)
-    session.send("Emulation.setEmulatedMedia", {"features": [{"name": "display-mode", "value": "standalone"}]})
+    # Opened from the home screen.
+    phone.context.add_init_script("Object.defineProperty(navigator, 'standalone', { get: () => true })")
     phone.goto("/helpdesk").goto("/authenticator").see("Add an account")
     phone.fill("Or type the eight letters and digits below it", "abcd-1234")
     with phone.expecting("422"):
