@@ -180,7 +180,7 @@ extension ResetTurn {
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
             return nil
-        case .refused(let refusal) where !MethodRegistry.traits(of: kind).manner.isCode && refusal.until == nil:
+        case .refused(let refusal) where (manner == .answeredCall || manner == .approval) && refusal.until == nil:
             // Nothing was typed. Before the first proof nothing is told of a call, for its number may be nobody's.
             return state.passed.isEmpty ? Refusal(.callPending) : refusal
         case .refused(let refusal):
