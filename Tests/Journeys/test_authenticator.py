@@ -18,9 +18,20 @@ ASKED = "Is this you signing in?"
 WITH_PUSH = (SIGN_IN_ALLOWS, "allow: [appNotification, appCode, text]\n")
 
 
+#: What is no fault on a phone: a clock that was just moved is refused once and set right, an app that was removed is told so, and there
+#: is not always a network.
+ORDINARY = ("status of 409", "status of 410", "net::", "Failed to fetch")
+
+
+def new_phone(server, new_person, **options):
+    phone = new_person(server, width=360, **options)
+    phone.watch.expected.extend(ORDINARY)
+    return phone
+
+
 @pytest.fixture
 def phone(server, new_person):
-    return new_person(server, width=360)
+    return new_phone(server, new_person)
 
 
 def number_on(page) -> str:
@@ -94,7 +105,6 @@ def test_wizard_and_next_day(server, person, phone):
 
     server.advance(minutes=11)
     sign_in(person, "ada").see_heading(WAITING)
-    person.page.locator("details.more > summary").click()
     person.press("Code from my authenticator app")
     phone.see_heading(ASKED)
     # The clock of the server is a day ahead of the phone's: the app has learned it.
@@ -143,7 +153,7 @@ def test_two_phones_and_no_signal(server, new_person, phone):
     sign_in(ben, "ben").see_heading(WAITING)
     approve(phone, number_on(ben))
     ben.see_heading("Hello, Ben")
-    other = new_person(server, width=360, dark=True)
+    other = new_phone(server, new_person, dark=True)
     server.advance(minutes=11)
     ben.goto("/security-info").see_heading(WAITING)
     approve(phone, number_on(ben))
@@ -162,11 +172,10 @@ def test_two_phones_and_no_signal(server, new_person, phone):
     wait_for("the worker", lambda: phone.page.evaluate("navigator.serviceWorker.controller !== null") or phone.reload() and None)
     address, log = server.address, server.log
     server.stop()
-    with phone.expecting("ERR_CONNECTION_REFUSED", "Failed to fetch", "net::"):
-        phone.page.reload()
-        expect(phone.page.locator("h1")).to_have_text("Converge app")
-        phone.see("No connection. Your codes work all the same.")
-        assert re.fullmatch(r"\d{6}", code_on(phone)), "a code without a network"
+    phone.page.reload()
+    expect(phone.page.locator("h1")).to_have_text("Converge app")
+    phone.see("No connection. Your codes work all the same.")
+    assert re.fullmatch(r"\d{6}", code_on(phone)), "a code without a network"
     server.start()
     assert (address, log) == (server.address, server.log)
 
@@ -210,7 +219,7 @@ def test_installation_is_explained(server, new_person):
 def test_push(push_server, new_person):
     """A message wakes the phone, encrypted for it alone; where nobody takes it any more, it is the last; and the app asks all the same."""
     server, service = push_server, push_server.push_service
-    phone = new_person(server, width=360)
+    phone = new_phone(server, new_person)
     phone.context.add_init_script(service.script())
     phone.context.grant_permissions(["notifications"], origin=server.address)
     ben = ben_with_app(server, new_person, phone)

@@ -66,7 +66,7 @@ struct PushTests {
         let kit = try await AppKit(configure: { $0.pushHosts = PushHosts([origin]) }), instance = kit.server.instance
         #expect(try await kit.phone.subscribe(origin + "/p/1", Self.key, Self.secret).problem == nil)
         let tab = try await kit.begin(), curl = Curl(threads: 2)
-        let worker = OutboxWorker(instance, curl: curl, limits: .init(connectSeconds: 10, totalSeconds: 10))
+        let worker = OutboxWorker(instance, curl: curl, limits: .init(connectSeconds: 60, totalSeconds: 60))
         let record = try #require(try await worker.claim([.push: 1]).first)
         #expect(record.notAfter == kit.server.clock.now + .seconds(60))
         await worker.deliver(record)
