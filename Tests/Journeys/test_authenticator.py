@@ -186,7 +186,7 @@ def test_two_phones_and_no_signal(server, new_person, phone):
     row(ben, "Converge app").first.get_by_role("link", name="Delete").click()
     ben.press("Delete")
     gone = wait_for("one phone to be told", lambda: next((p for p in (phone, other) if "was removed" in p.text()), None))
-    gone.see("Put the app on your phone first")
+    gone.see("the app forgot it", "Add an account")
 
 
 def test_without_javascript(server, new_person, phone):
