@@ -42,7 +42,8 @@ public final class PasswordHasher: Sendable {
     private let capacity: Int
     private let admitted = Mutex((now: 0, refused: 0))
     private let random: @Sendable (Int) -> [UInt8]
-    private let dummy: String
+    /// What a password for nobody is compared with; it costs what a real one costs.
+    let dummy: String
 
     private static let sodiumStarts = sodium_init() >= 0
 

@@ -1,7 +1,8 @@
 import ConvergeCore
-import ConvergeServer
 import Foundation
 import Testing
+
+@testable import ConvergeServer
 
 @Suite struct PasswordHasherTests {
     private func hasher(_ cost: HashingCost = .cheap, workers: Int = 2, queue: Int = 10, seed: UInt64 = 1) throws -> PasswordHasher {
@@ -61,19 +62,12 @@ import Testing
         try await cheap.close()
     }
 
+    /// That the time of an answer tells nothing is measured apart from other tests (`make measure`); here, that the work is the same.
     @Test func `an unknown name costs what a wrong password costs`() async throws {
         let hasher = try hasher(.standard, workers: 1)
-        let hash = try await hasher.hash(Secret("x"))
-        let clock = ContinuousClock()
-        // Compared within one run, the best of fifteen each: a hash of other cost would differ by far more than twice.
-        var real: [Duration] = []
-        var dummy: [Duration] = []
-        for _ in 0..<15 {
-            real.append(try await clock.measure { _ = try await hasher.verify(Secret("y"), against: hash) })
-            dummy.append(try await clock.measure { try await hasher.verifyDummy(Secret("y")) })
-        }
-        let ratio = try #require(dummy.min()) / #require(real.min())
-        #expect(ratio > 0.5 && ratio < 2)
+        let cost = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/
+        #expect(try await hasher.hash(Secret("x")).contains(cost) && hasher.dummy.contains(cost))
+        #expect(try await !hasher.verifyDummy(Secret("y")))
         try await hasher.close()
     }
 
