@@ -74,7 +74,7 @@ struct PushTests {
         #expect(try await state(record, instance) == end)
         let sent = try #require(service.heard.all.first)
         #expect(sent.hasPrefix("POST /p/1 ") && sent.contains("Content-Encoding: aes128gcm") && sent.contains("TTL: 60"))
-        #expect(sent.contains("Authorization: vapid t=") && !sent.contains("ada"))
+        #expect(sent.contains("Authorization: vapid t=") && !sent.contains("Ada Okafor"))
         let push = try await instance.database.read { db in try instance.authenticators.find(kit.phone.credential, db)?.content.push }
         #expect((push != nil) == stays)
         try await kit.phone.answer(try await kit.phone.asked(), number: tab.page.number)
