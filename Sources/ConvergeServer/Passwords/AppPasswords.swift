@@ -30,19 +30,20 @@ enum AppPasswords {
         }
     }
 
-    /// Wrong app passwords against one person.
+    /// Wrong app passwords from one network. With 120 random bits nobody guesses one, so that this spares the machine, and no stranger can
+    /// lock a person's programs out.
     private static let guesses = BudgetRule(limit: 30, window: .hours(1), lock: .minutes(15))
 
     /// Whether a program may act for a person at a service. The one check for every front end that cannot show a sign-in page.
     ///
-    /// A wrong one costs as much as one of nobody: a look-up and a keyed hash; it is counted per name.
+    /// A wrong one is counted for the network that the ledger names.
     /// - Parameter service: what the front end is, compared without capitals: `imap`, or a host name.
     /// - Returns: whose it is; nil: refused.
     static func verify(
         name: String, password: Secret, service: String, _ instance: Instance, _ ledger: Ledger
     ) throws -> PersonID? {
         let db = ledger.db, now = ledger.now
-        let budget = "app-password:" + instance.keyed(SignInName(name)?.normalised ?? "", "budget")
+        let budget = "app-password:from:" + instance.keyed(ledger.network ?? "", "budget")
         guard try instance.budgets.exhausted(budget, guesses, now: now, db) == nil else { return nil }
         guard let key = SignInName(name)?.normalised, let record = try instance.people.find(nameKey: key, db),
             record.person.state == .enabled,

@@ -128,6 +128,12 @@ public struct CredentialStore: Sendable {
         ).map { row in (try record(row), try row.id("replaced_by", as: CredentialSubject.self)) }
     }
 
+    /// Nothing that a person replaced can be taken back any more.
+    public func forgetReplaced(of person: PersonID, _ db: any Connection) throws {
+        try db.execute(
+            "UPDATE credential SET sealed = '', hint = '' WHERE person_id = \(person) AND state = 'retired' AND sealed <> ''")
+    }
+
     /// Takes a replacement back: the old one is active again, the new one is gone.
     public func undo(_ old: CredentialID, new: CredentialID, at now: Moment, _ db: any Connection) throws {
         try retire(new, reason: "undone", replacedBy: old, at: now, db)

@@ -17,11 +17,14 @@ struct AppPasswordTests {
         return try #require(home.browser.page.html.firstMatch(of: /<p class="key">([a-z0-9-]+)<\/p>/)).output.1.description
     }
 
-    private func opens(_ password: String, _ service: String, _ home: Household, as name: String = "ada") async throws -> Bool {
+    private func opens(
+        _ password: String, _ service: String, _ home: Household, as name: String = "ada", from network: String? = nil
+    ) async throws -> Bool {
         let instance = home.server.instance, now = home.server.clock.now
         return try await instance.database.write { db in
-            try AppPasswords.verify(
-                name: name, password: Secret(password), service: service, instance, Ledger(instance, db, now: now)) != nil
+            var ledger = Ledger(instance, db, now: now)
+            ledger.network = network
+            return try AppPasswords.verify(name: name, password: Secret(password), service: service, instance, ledger) != nil
         }
     }
 
@@ -115,12 +118,13 @@ struct AppPasswordTests {
         #expect((owner == ada) == survives)
     }
 
-    @Test func `guessing is counted, and the right one waits then too`() async throws {
+    @Test func `guessing is counted for its network, and locks the owner out nowhere else`() async throws {
         let home = try await home()
         try await home.signIn(to: "/security-info")
         let mail = try await make(home, "Mail", for: "imap")
         for _ in 0..<30 { #expect(try await !opens("wrong", "imap", home)) }
         #expect(try await !opens(mail, "imap", home))
+        #expect(try await opens(mail, "imap", home, from: "198.51.100.7"))
         home.server.clock.advance(by: .hours(2))
         #expect(try await opens(mail, "imap", home))
     }

@@ -177,4 +177,20 @@ struct PhoneGoneTests {
         }
         #expect(kept == 0, "its key is forgotten")
     }
+
+    @Test func `what was replaced before a loss does not come back either`() async throws {
+        let home = try await home(), instance = home.server.instance, browser = home.browser, ada = home.ada
+        try await home.signIn(to: "/security-info/new-phone")
+        let form = try #require(browser.page.forms.first { $0.hidden["credential"] == home.app.text }, "\(browser.page.text)")
+        try await browser.post(form.action, form.hidden)
+        try await browser.submit("/code", ["code": browser.appCode(secret: try #require(browser.page.key))])
+        let now = home.server.clock.now
+        func undoable() async throws -> Int {
+            try await instance.database.read { db in try instance.credentials.undoable(of: ada, now: now, db).count }
+        }
+        #expect(try await undoable() == 1)
+        try await browser.open("/security-info/lost")
+        try await browser.submit("/security-info/lost", ["lost-\(home.phone)": "yes"])
+        #expect(try await undoable() == 0)
+    }
 }

@@ -44,6 +44,8 @@ enum LostPhone {
         let instance = ledger.instance, db = ledger.db, id = dossier.person.id
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
         for record in lost { _ = try instance.credentials.suspend(record.id, at: ledger.now, db) }
+        // What was replaced lately may be on that phone: it does not come back.
+        try instance.credentials.forgetReplaced(of: id, db)
         try AppPasswords.revokeAll(of: dossier, ledger)
         try instance.people.raiseEpoch(id, db)
         try instance.sessions.forgetRemembered(of: id, db)

@@ -43,7 +43,10 @@ enum ResetConversation: Conversation {
     static func slowWork(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> [SlowJob] {
-        guard let turn = try ResetTurn(flow, request, instance, db), let challenge = turn.state.challenge else { return [] }
+        // Where no try is left, or the reset waits, nothing is compared: so nothing is hashed.
+        guard let turn = try ResetTurn(flow, request, instance, db), let challenge = turn.state.challenge, turn.state.triesLeft > 0,
+            try turn.pausedUntil() == nil
+        else { return [] }
         return try turn.challenger.slowWork(request.form.answer, challenge)
     }
 
