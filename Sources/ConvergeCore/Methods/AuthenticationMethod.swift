@@ -293,8 +293,8 @@ public struct Answer: Sendable {
     private let fields: [String: String]
     /// What was hashed before the transaction.
     public let slow: SlowResults
-    /// The inventory's token with the serial number that was typed, where this person may have it.
-    public var token: InventoryToken?
+    /// What the inventory says about the serial number that was typed.
+    public var token: FoundToken?
 
     public init(_ fields: [String: String], slow: SlowResults = SlowResults()) {
         self.fields = fields

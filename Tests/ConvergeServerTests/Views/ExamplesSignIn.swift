@@ -217,7 +217,7 @@ extension Example {
                     progress: Progress(steps: steps, current: 2)))),
         Example(
             "wizard-token",
-            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.serialUnknown))]))),
+            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.tokenMismatch, count: 4))]))),
         Example(
             "wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
         Example(
