@@ -43,6 +43,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="about one program"))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests counted is worth reading when they pass, too."""
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call" and report.capstdout:
+            terminalreporter.section(report.nodeid)
+            terminalreporter.line(report.capstdout.strip())
+
+
 def pytest_generate_tests(metafunc):
     """A story that asks for `width` is played at 1280 px, or at every width with CONVERGE_EVERY_WIDTH=1."""
     if "width" in metafunc.fixturenames:
@@ -64,53 +72,28 @@ def browser():
 def server(request, tmp_path, mailbox):
     """`converge demo` that sends mail over SMTP to `server.mailbox`; texts stay in its box. With CONVERGE_TEST_NODES=2 two of
     `converge serve` behind a balancer, whose texts go to `server.gateway`."""
-    if NODES:
-        yield from _run_nodes(NODES, request, tmp_path, mailbox)
-    else:
-        yield from _run(Server(tmp_path, _relay(mailbox)), request, mailbox)
+    yield from _run(request, tmp_path, mailbox)
 
 
 @pytest.fixture
 def gateway_server(request, tmp_path, mailbox):
     """The same, and its texts go to `server.gateway`, which can be told to break."""
-    if NODES:
-        yield from _run_nodes(NODES, request, tmp_path, mailbox)
-        return
-    gateway = TextGateway()
-    gateway.start()
-    server = Server(tmp_path, _relay(mailbox) | {"CONVERGE_TEXT_URL": gateway.address})
-    server.gateway = gateway
-    try:
-        yield from _run(server, request, mailbox)
-    finally:
-        gateway.stop()
+    with TextGateway() as gateway:
+        yield from _run(request, tmp_path, mailbox, gateway)
 
 
 @pytest.fixture
 def carrier_server(request, tmp_path, mailbox):
     """The same, and its texts and calls go through `server.carrier`, a telephone carrier that plays what it is told to."""
-    carrier = Carrier()
-    carrier.start()
-    server = Server(tmp_path, _relay(mailbox) | carrier.environment)
-    server.carrier = server.gateway = carrier
-    server.secrets.learn(TOKEN, "the carrier's token")
-    try:
-        yield from _run(server, request, mailbox)
-    finally:
-        carrier.stop()
+    with Carrier() as carrier:
+        yield from _run(request, tmp_path, mailbox, carrier)
 
 
 @pytest.fixture
 def push_server(request, tmp_path, mailbox):
     """A server that may push to `server.push_service`, and to nowhere else."""
-    service = PushService()
-    service.start()
-    server = Server(tmp_path, _relay(mailbox) | {"CONVERGE_PUSH_HOSTS": service.origin})
-    server.push_service = service
-    try:
-        yield from _run(server, request, mailbox)
-    finally:
-        service.stop()
+    with PushService() as service:
+        yield from _run(request, tmp_path, mailbox, push=service)
 
 
 @pytest.fixture
@@ -130,18 +113,22 @@ def _relay(mailbox: Mailbox) -> dict[str, str]:
     }
 
 
-def _run_nodes(count: int, request, folder: Path, mailbox: Mailbox):
-    gateway = TextGateway()
-    gateway.start()
-    try:
-        yield from _run(Nodes(folder, _relay(mailbox), count, gateway), request, mailbox)
-    finally:
-        gateway.stop()
-
-
-def _run(server: Server, request, mailbox: Mailbox):
+def _run(request, folder: Path, mailbox: Mailbox, gateway: TextGateway | Carrier | None = None, push: PushService | None = None):
+    """A server with these services around it, as long as a test lasts."""
+    if NODES and not gateway:
+        with TextGateway() as gateway:
+            yield from _run(request, folder, mailbox, gateway, push)
+        return
+    environment = _relay(mailbox) | (push.environment if push else {})
+    if NODES:
+        server = Nodes(folder, environment, NODES, gateway)
+    else:
+        server = Server(folder, environment | (gateway.environment if gateway else {}))
+    server.mailbox, server.gateway, server.push_service = mailbox, gateway, push
+    if isinstance(gateway, Carrier):
+        server.carrier = gateway
+        server.secrets.learn(TOKEN, "the carrier's token")
     request.node.converge_server = server
-    server.mailbox = mailbox
     try:
         server.start()
         yield server

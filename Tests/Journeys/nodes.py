@@ -14,6 +14,7 @@ from pathlib import Path
 import engine
 from balancer import Balancer
 from server import PATIENCE, PROGRAM, Server, code_in, end, free_port, wait_for
+from telephone import Carrier
 from textgateway import TextGateway
 
 CONFIGURATION = """\
@@ -76,11 +77,11 @@ class Node:
 
 
 class Nodes(Server):
-    """Texts go to a gateway that all of them ask; there is no box."""
+    """Texts go to a gateway that all of them ask, or a carrier; there is no box."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], count: int, gateway: TextGateway, patience: float = 60) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], count: int, gateway: TextGateway | Carrier, patience: float = 60) -> None:
         assert engine.POSTGRES, "several nodes need PostgreSQL"
-        super().__init__(folder, environment | {"CONVERGE_TEXT_URL": gateway.address})
+        super().__init__(folder, environment | gateway.environment)
         self.gateway = gateway
         self.nodes = [Node(number + 1, folder) for number in range(count)]
         self.balancer = Balancer(self.port, [node.port for node in self.nodes], patience)

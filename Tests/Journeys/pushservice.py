@@ -6,10 +6,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import http_ece
 from cryptography.exceptions import InvalidSignature
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from loopback import Loopback, Request
 from server import wait_for
 
 
@@ -35,7 +34,7 @@ class Push:
     urgency: str
 
 
-class PushService:
+class PushService(Loopback):
     """`answer`, when set, is the status that refuses a message (410: nobody takes them there)."""
 
     def __init__(self) -> None:
@@ -45,9 +44,7 @@ class PushService:
         self.answer: int | None = None
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.secret = os.urandom(16)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__()
 
     @property
     def point(self) -> bytes:
@@ -81,10 +78,15 @@ class PushService:
         assert 0 < said["exp"] - time.time() <= 24 * 3600, said
         assert said["sub"].startswith(("https:", "mailto:", "http://localhost")), said
 
-    def _handler(service) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a server is told so that it may push here, and nowhere else."""
+        return {"CONVERGE_PUSH_HOSTS": self.origin}
+
+    def _handler(service) -> type[Request]:
+        class Handler(Request):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 status = service.answer or 201
                 if service.answer:
                     service.refused += 1
@@ -97,21 +99,9 @@ class PushService:
                     except (AssertionError, InvalidSignature, KeyError, ValueError, http_ece.ECEException) as fault:
                         service.faults.append(repr(fault))
                         status = 400
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_) -> None:
-                pass
+                self.say(status)
 
         return Handler
-
-    def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def wait(self, count: int) -> Push:
         """The newest message, when there are so many."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -24,10 +25,26 @@ CODE = re.compile(r"(?<!\d)(\d{8}|\d{6})(?!\d)")
 BOUND_CODE = re.compile(r"^@\S+ #(\d{6,8})\s*$", re.MULTILINE)
 
 
+#: Each of those that run tests side by side has a thousand ports, below those that outgoing connections are given.
+PORTS = range(12_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), 32_000)[:1000]
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that was not handed out before: who asked for it may not listen there yet."""
+    while True:
+        port = random.choice(PORTS)
+        if port in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if len(_given) > len(PORTS) // 2:
+            _given.clear()
+        _given.add(port)
+        return port
 
 
 def code_in(text: str) -> str | None:

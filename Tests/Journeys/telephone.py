@@ -9,13 +9,12 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as xml
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from loopback import Loopback, Request
 from server import News, code_in, wait_for
 from textgateway import Text
 
@@ -84,7 +83,7 @@ class Call:
             assert whole[-1].tag == "Hangup", "a call that nobody answers must end"
 
 
-class Carrier:
+class Carrier(Loopback):
     """`answer`, when set, is the status that refuses everything (503)."""
 
     def __init__(self) -> None:
@@ -95,14 +94,12 @@ class Carrier:
         self.refused = 0
         self._news = News()
         self._keys: dict[str, str] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__()
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "CONVERGE_CARRIER_URL": self.address,
+            "CONVERGE_CARRIER_URL": self.origin,
             "CONVERGE_CARRIER_ACCOUNT": ACCOUNT,
             "CONVERGE_CARRIER_TOKEN": TOKEN,
             "CONVERGE_CARRIER_TEXTSFROM": CALLER,
@@ -111,29 +108,20 @@ class Carrier:
 
     # --- what the server asks of it
 
-    def _handler(carrier) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
+    def _handler(carrier) -> type[Request]:
+        class Handler(Request):
             def do_POST(self) -> None:
                 carrier.asked.append(self.path)
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                body = self.body().decode()
                 assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
                 fields = dict(urllib.parse.parse_qsl(body))
                 login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
                 right = login == f"{ACCOUNT}:{TOKEN}"
                 if not right or carrier.answer:
                     carrier.refused += 1
-                    return self._say(carrier.answer or 401, {"code": 20003})
-                self._say(201, {"sid": carrier._take(self.path, fields, self.headers["Idempotency-Key"])})
-
-            def _say(self, status: int, answer: dict) -> None:
-                body = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_) -> None:
-                pass
+                    return self.say(carrier.answer or 401, json.dumps({"code": 20003}).encode())
+                sid = carrier._take(self.path, fields, self.headers["Idempotency-Key"])
+                self.say(201, json.dumps({"sid": sid}).encode())
 
         return Handler
 
@@ -178,13 +166,6 @@ class Carrier:
         return self.request(fields["StatusCallback"], {"MessageSid": sid, "MessageStatus": status, "To": fields["To"], "ErrorCode": "30003"})[0]
 
     # --- what a test says
-
-    def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def call(self, to: str) -> Call:
         """The newest call to a number that was not handed out before; waits for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -10,9 +9,6 @@ from playwright.sync_api import expect
 
 from server import wait_for
 from stories import SIGN_IN_ALLOWS, audit, change_policy, keep_codes, register_phone, row, sign_in, sign_in_ben, sign_out
-
-#: Two browsers and a service wait for each other, and on a busy machine these stories do not hold still yet: `make test-all` plays them.
-pytestmark = pytest.mark.skipif("CONVERGE_EVERY_CASE" not in os.environ, reason="part of make test-all")
 
 WAITING = "Approve on your phone"
 HERE = "Use it in this browser instead"
@@ -220,6 +216,7 @@ def test_installation_is_explained(server, new_person):
         phone.press("Connect").see("That code is not good")
 
 
+@pytest.mark.engines
 def test_push(push_server, new_person):
     """A message wakes the phone, encrypted for it alone; where nobody takes it any more, it is the last; and the app asks all the same."""
     server, service = push_server, push_server.push_service

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import telephone
 from server import wait_for
 from stories import (
@@ -46,6 +48,7 @@ def start_wizard(person, name: str = "ada"):
     return person.press("Start")
 
 
+@pytest.mark.engines
 def test_sign_in_by_call(carrier_server, new_person):
     server, carrier = carrier_server, carrier_server.carrier
     change_policy(server, *CALLS_ONLY)
@@ -302,6 +305,7 @@ def test_texts_through_the_carrier(carrier_server, new_person):
     assert carrier.text_status("delivered") == 204
 
 
+@pytest.mark.one_program
 def test_the_demo_rings(server, person):
     """Without a carrier the demo's page is the telephone."""
     change_policy(server, *CALLS_ONLY)

@@ -2,7 +2,7 @@
 itself is stopped, restarted and killed, at last for good, so that its standby takes over. What each of them was told is compared with
 the store.
 
-    CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -s -k test_faults"""
+    CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -k test_faults"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import engine
 import store
 from conftest import _relay
 from nodes import Node, Nodes
-from server import wait_for
+from server import ROOT, wait_for
 from standby import TwoServers
 from textgateway import TextGateway
 from walkers import Walker
@@ -41,7 +41,18 @@ pytestmark = [
 
 
 @pytest.fixture
-def cluster(request, tmp_path, mailbox):
+def server_of_ours(monkeypatch):
+    """A server that may be stopped and killed: nobody else's data is there. Gives what controls it."""
+    command = ["sh", "-c", 'echo "$CONVERGE_TEST_POSTGRES"; echo "$CONVERGE_TEST_POSTGRES_CTL"; cat']
+    with subprocess.Popen([ROOT / "scripts/with-postgres", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        monkeypatch.setenv("CONVERGE_TEST_POSTGRES", process.stdout.readline().strip())
+        yield process.stdout.readline().strip()
+        # Its command ends with its input, and then it cleans up.
+        process.stdin.close()
+
+
+@pytest.fixture
+def cluster(server_of_ours, request, tmp_path, mailbox):
     """Two nodes whose sessions at the database can be told apart, and a commit that is there when it is confirmed."""
     yield from two_nodes(request, tmp_path, mailbox)
 
@@ -86,8 +97,8 @@ def two_nodes(request, tmp_path, mailbox):
 class Faults:
     """What happens to them. Each ends with everything running again."""
 
-    def __init__(self, nodes: Nodes, chance: random.Random) -> None:
-        self.nodes, self.chance = nodes, chance
+    def __init__(self, nodes: Nodes, chance: random.Random, ctl: str) -> None:
+        self.nodes, self.chance, self.ctl = nodes, chance, ctl
         self.all = [
             self.one_node_is_killed, self.the_database_is_restarted, self.one_node_is_paused, self.the_database_is_killed,
             self.both_nodes_are_killed, self.one_node_is_paused_for_long, self.one_node_is_cut_off, self.the_database_is_away,
@@ -134,25 +145,24 @@ class Faults:
             time.sleep(0.1)
 
     def the_database_is_restarted(self) -> None:
-        control("restart", "-m", "fast")
+        self._control("restart", "-m", "fast")
 
     def the_database_is_killed(self) -> None:
         """Without a word, in the middle of whatever it was writing; then it recovers."""
-        control("restart", "-m", "immediate")
+        self._control("restart", "-m", "immediate")
 
     def the_database_is_away(self) -> None:
-        control("stop", "-m", "fast")
+        self._control("stop", "-m", "fast")
         time.sleep(self.chance.uniform(1, 4))
-        control("start")
+        self._control("start")
+
+    def _control(self, *arguments: str) -> None:
+        subprocess.run([self.ctl, *arguments], check=True, timeout=60)
 
 
-def control(*arguments: str) -> None:
-    subprocess.run([os.environ["CONVERGE_TEST_POSTGRES_CTL"], *arguments], check=True, timeout=60)
-
-
-def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster):
+def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster, server_of_ours):
     work = Work(cluster)
-    faults = Faults(cluster, work.chance).all
+    faults = Faults(cluster, work.chance, server_of_ours).all
     for round in range(ROUNDS):
         work.round(faults[round % len(faults)])
     work.judge(at_least=ROUNDS)

@@ -15,7 +15,7 @@ from balancer import Balancer
 from mailserver import Mailbox
 from nodes import Nodes
 from rawhttp import Raw, all_at_once
-from server import free_port
+from server import free_port, wait_for
 from stories import BEN_PHONE, PASSWORDS, SIGN_IN_ALLOWS, TEXT_CODE, change_policy
 from test_proofs import RIVALS, register
 from textgateway import TextGateway
@@ -125,10 +125,12 @@ def pair(tmp_path_factory):
 
 
 def ben_at_his_code(pair: Nodes) -> Raw:
-    """Ben's browser with the password right and a text on its way."""
+    """Ben's browser with the password right, and a text that came for it."""
     pair.advance(minutes=12)  # one text each ten minutes begins by itself
+    before = len(pair.gateway.to(BEN_PHONE))
     raw = Raw(pair.port).sign_in("ben", PASSWORDS["ben"])
     assert raw.answer.heading == TEXT_CODE, raw.answer.heading
+    wait_for("the text", lambda: len(pair.gateway.to(BEN_PHONE)) > before or None)
     return raw
 
 

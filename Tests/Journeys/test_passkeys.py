@@ -5,6 +5,8 @@ import json
 import threading
 from urllib.parse import parse_qsl
 
+import pytest
+
 from authenticator import Authenticator, closes_the_window, offers_nothing
 from server import wait_for
 from stories import (
@@ -152,6 +154,7 @@ def test_a_fresh_proof_by_passkey(server, new_person):
 # --- instead of the password
 
 
+@pytest.mark.engines
 def test_without_a_password(server, new_person):
     ben, key = ben_with_passkey(server, new_person)
     sign_out(ben)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from loopback import Loopback, Request
 from server import News, code_in, wait_for
 
 
@@ -19,7 +19,7 @@ class Text:
     key: str
 
 
-class TextGateway:
+class TextGateway(Loopback):
     """`answer`, when set, is the status that refuses a text (503); `silent` leaves the other side waiting for any answer at all."""
 
     def __init__(self) -> None:
@@ -32,12 +32,19 @@ class TextGateway:
         self.refused = 0
         self._news = News()
         self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/texts"
+        super().__init__()
 
-    def _handler(gateway) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a server is told so that its texts come here."""
+        return {"CONVERGE_TEXT_URL": self.address}
+
+    @property
+    def address(self) -> str:
+        return f"{self.origin}/texts"
+
+    def _handler(gateway) -> type[Request]:
+        class Handler(Request):
             def parse_request(self) -> bool:
                 understood = super().parse_request()
                 if understood:
@@ -45,7 +52,7 @@ class TextGateway:
                 return understood
 
             def do_POST(self) -> None:
-                sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                sent = json.loads(self.body())
                 if gateway.silent or gateway.answer:
                     gateway.refused += 1
                     if gateway.silent:
@@ -53,22 +60,13 @@ class TextGateway:
                         return
                 else:
                     gateway.texts.append(Text(len(gateway.texts), sent["to"], sent["text"], sent["idempotencyKey"]))
-                self.send_response(gateway.answer or 202)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_) -> None:
-                pass
+                self.say(gateway.answer or 202)
 
         return Handler
 
-    def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
     def stop(self) -> None:
         self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
     def mend(self) -> None:
         self.answer, self.silent = None, False
