@@ -31,6 +31,7 @@ public struct FoundToken: Sendable {
         case unknown = "serial-unknown"
     }
 
+    /// Whether, and by whom, it may be added.
     public let standing: Standing
     /// As the inventory has it; nil: it is not there.
     public let serial: String?
@@ -43,6 +44,7 @@ public struct FoundToken: Sendable {
         self.token = token
     }
 
+    /// Not in the inventory.
     public static let unknown = FoundToken(.unknown)
 }
 
