@@ -25,7 +25,7 @@ struct UserCommand: AsyncParsableCommand {
         @Option(name: .long, help: "Group. May be given several times.") var group: [String] = []
         @Flag(name: .long, help: "A guest of the organisation.") var guest = false
         @Option(name: .long, help: "Mobile number that the directory knows.") var mobile: String?
-        @Option(name: .long, help: "Private e-mail address that the directory knows.") var email: String?
+        @Option(name: .long, help: "Private email address that the directory knows.") var email: String?
         @Option(name: .long, help: "Office number that the directory knows.") var officePhone: String?
         @Flag(name: .long, help: "Read the password from standard input; it need not be changed.") var passwordStdin = false
         @Flag(name: .long, help: "Print JSON.") var json = false

@@ -12,7 +12,7 @@ WIDE = {"width": 1280, "height": 900}
 #: The pictures that the documentation shows, kept in the repository; others come with `--every` only.
 DOCUMENTED = {
     "more-information", "security-info", "call", "wizard-passkey", "wizard-app", "wizard-token", "wizard-phone", "wizard-questions",
-    "app-password-new", "phone-gone",
+    "app-password-new", "phone-gone", "wizard-converge-app", "approve", "app-approve", "wizard-email", "recovery-codes",
 }
 _taken: set[str] = set()
 

@@ -115,6 +115,11 @@ def test_focus_choice_and_errors_show_in_forced_colours(server, new_person):
     for control in (name, password, ben.page.get_by_role("button", name="Sign in"), ben.page.get_by_role("link", name="Can’t access")):
         shows_the_focus(ben, control)
     every_stop_shows(ben)
+    submit = ben.page.get_by_role("button", name="Sign in")
+    primary = shot(ben, submit)
+    submit.evaluate("element => element.classList.add('button-secondary')")
+    assert shot(ben, submit) != primary, "what the page is for is unlike what else one may press"
+    ben.goto("/sign-in")
 
     # An error has a frame around the summary, a sign beside its words, and a field that is unlike the others.
     ben.fill("Work email or user name", "ben").fill("Password", "a wrong one").press("Sign in").see("We could not sign you in")

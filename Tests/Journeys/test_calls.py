@@ -57,7 +57,10 @@ def test_sign_in_by_call(carrier_server, new_person):
     ben.see("We are calling the number ending in 31")
     call = carrier.call(BEN_PHONE)
     call.ring()
-    ben.see("It is ringing.").look()
+    # Help is offered when ten seconds are over, not at once.
+    ben.see("It is ringing.").see_no("Nothing happening?").look()
+    server.advance(seconds=11)
+    ben.reload().see("It is ringing.", "Nothing happening?", "Call again", "Contact your administrator").look()
     call.answer()
     ben.see("Answered. Press # on the phone.")
     assert "To sign in, press the hash key." in call.said[-1] and "press 0, then the hash key" in call.said[-1]

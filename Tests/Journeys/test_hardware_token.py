@@ -21,7 +21,7 @@ def test_a_fob_is_added_signs_in_and_goes_back_into_the_drawer(server, new_perso
     ben.goto("/security-info").follow("Add a method").press("Hardware token")
     ben.see_heading("Add your hardware token").picture("wizard-token")
     ben.fill("Serial number", "OT 17").fill("Code", "123456").press("Add the token")
-    ben.see("It is not one of").picture("wizard-token-error")
+    ben.see("Check the serial number and the code").picture("wizard-token-error")
     ben.fill("Serial number", "ot00017").fill("Code", fob.code(server)).press("Add the token")
     ben.see("Your hardware token is connected")
     assert "OT-000 17" in row(ben, "Hardware token").inner_text()

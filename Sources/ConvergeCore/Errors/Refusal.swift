@@ -86,7 +86,9 @@ public struct Refusal: Error, Hashable, Sendable {
         case passkeyExpired = "passkey.expired"
         case nameTooLong = "name.too-long"
         case serialEmpty = "serial.empty"
-        case serialUnknown = "serial.unknown"
+        /// No token has this serial number and shows this code: which of the two is wrong is not told.
+        case tokenMismatch = "token.mismatch"
+        case tokenTooMany = "token.too-many"
         case questionEmpty = "question.empty"
         case questionTwice = "question.twice"
         case answerEmpty = "answer.empty"

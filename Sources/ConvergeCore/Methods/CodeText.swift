@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numeric codes for texts, calls and e-mail.
+/// Numeric codes for texts, calls and email.
 public enum OneTimeCode {
     /// Lengths that are made and read.
     public static let lengths = 4...12

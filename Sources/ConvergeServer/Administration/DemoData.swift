@@ -16,10 +16,10 @@ extension Administration {
 
     static let demoPeople = [
         DemoPerson(name: "ada", password: "copper kettle by the sea", story: "new, has registered nothing", displayName: "Ada Okafor"),
-        DemoPerson(name: "ben", password: "seven lanterns on a hill", story: "phone (by text) and e-mail", displayName: "Ben Castell"),
+        DemoPerson(name: "ben", password: "seven lanterns on a hill", story: "phone (by text) and email", displayName: "Ben Castell"),
         DemoPerson(
             name: "cara", password: "wooden bridge in april",
-            story: "authenticator app (key \(demoAppKey)) and e-mail; her review is due, and the directory knows a number",
+            story: "authenticator app (key \(demoAppKey)) and email; her review is due, and the directory knows a number",
             displayName: "Cara Lind"),
         DemoPerson(
             name: "dana", password: "quiet orchard after rain", story: "administrator, has registered nothing",

@@ -50,7 +50,7 @@ extension Administration {
         if let mobile = new.mobile, !mobile.isEmpty { try addPhone(mobile, .mobilePhone, person, now, db) }
         if let office = new.officePhone, !office.isEmpty { try addPhone(office, .officePhone, person, now, db) }
         guard let text = new.email, !text.isEmpty else { return }
-        guard let email = EmailAddress(text) else { throw Problem("“\(text)” is not an e-mail address.") }
+        guard let email = EmailAddress(text) else { throw Problem("“\(text)” is not an email address.") }
         try addUnconfirmed(.email, CredentialContent(email: email), "mail:" + email.normalised, email.masked, person, now, db)
     }
 

@@ -68,7 +68,8 @@ extension Administration {
             PolicyLane(before: versions, after: proposed, now: now, endOfDay: instance.endOfDay)
         }
         var numbers = PolicyNumbers(
-            document: document, groups: try await groupNames(), hasAttestationRoots: instance.anchors.count > 0)
+            document: document, groups: try await groupNames(), hasAttestationRoots: instance.anchors.count > 0,
+            carriers: instance.carriers)
         var walk = PeopleWalk(instance)
         while let page = try await walk.next() {
             for verdict in try await Self.judge(page, lanes) {
@@ -198,6 +199,7 @@ struct PolicyNumbers {
     private let document: PolicyDocument
     private let groups: [GroupID: String]
     private let hasAttestationRoots: Bool
+    private let carriers: Set<Carrier>
     private var numbers = Administration.CheckReport()
     private var openDoors = 0
     /// Emergency accounts by their normal form: whether each was met, and gets in.
@@ -205,7 +207,8 @@ struct PolicyNumbers {
     /// How many people nothing could ever satisfy, by their groups.
     private var impossible: [Set<GroupID>: Int] = [:]
 
-    init(document: PolicyDocument, groups: [GroupID: String], hasAttestationRoots: Bool = true) {
+    init(document: PolicyDocument, groups: [GroupID: String], hasAttestationRoots: Bool, carriers: Set<Carrier>) {
+        self.carriers = carriers
         self.document = document
         self.groups = groups
         self.hasAttestationRoots = hasAttestationRoots
@@ -228,8 +231,8 @@ struct PolicyNumbers {
     func report() -> Administration.CheckReport {
         var report = numbers
         report.lint =
-            (PolicyLint(document: document, groups: groups, hasAttestationRoots: hasAttestationRoots).entries + doors + emergencies
-            + unsatisfied)
+            (PolicyLint(document: document, groups: groups, hasAttestationRoots: hasAttestationRoots, carriers: carriers).entries + doors
+            + emergencies + unsatisfied)
             .sorted { ($0.level, $0.code, $0.text) < ($1.level, $1.code, $1.text) }
         return report
     }

@@ -29,10 +29,14 @@ struct PolicyLint {
     let groups: [GroupID: String]
     /// Whether the configuration trusts any maker of authenticators.
     var hasAttestationRoots = true
+    /// What the configuration sends by.
+    var carriers = Set(Carrier.allCases)
 
     /// Everything worth saying, errors first.
     var entries: [LintEntry] {
-        (unsatisfiable + administrators + singleGates + general).sorted { ($0.level, $0.code, $0.text) < ($1.level, $1.code, $1.text) }
+        (unsatisfiable + administrators + singleGates + uncarried + general).sorted {
+            ($0.level, $0.code, $0.text) < ($1.level, $1.code, $1.text)
+        }
     }
 
     // MARK: folds that nobody can satisfy
@@ -134,6 +138,27 @@ struct PolicyLint {
                 ]
             }
             return []
+        }
+    }
+
+    // MARK: what nothing carries
+
+    /// Allowed, counted and planned with, and it would never arrive.
+    private var uncarried: [LintEntry] {
+        let allowed = (document.mfa.map { $0.allow.subtracting($0.exclude) } + document.reset.map { $0.allow.subtracting($0.exclude) })
+            .reduce(into: Set<Capability>()) { $0.formUnion($1) }
+        return Carrier.allCases.filter { !carriers.contains($0) }.compactMap { carrier in
+            let names = allowed.filter { MethodRegistry.traits(of: $0).manner.carrier == carrier }.map(\.rawValue).sorted()
+            guard !names.isEmpty else { return nil }
+            let words =
+                switch carrier {
+                case .text: "no texts are sent. Set text.url, or carrier.account with carrier.textsFrom,"
+                case .mail: "no email is sent. Set mail.host and mail.from"
+                case .voice: "nobody is called. Set carrier.account with carrier.callsFrom"
+                case .push: "no app is notified; it asks by itself while it is open. Name push services under push.hosts"
+                }
+            return LintEntry(
+                .warning, "carrier.\(carrier.rawValue)", "Allowed: \(names.joined(separator: ", ")). But \(words) in the configuration.")
         }
     }
 

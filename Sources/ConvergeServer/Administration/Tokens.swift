@@ -48,6 +48,8 @@ extension Administration {
             let record = try person(name, ledger.db)
             guard token.credential == nil else { throw Self.isInUse(token.token) }
             _ = try instance.tokens.assign(serial: serial, to: record.id, ledger.db)
+            // Whoever gets it now has all their tries.
+            try instance.budgets.clear(Budgets.tokenTries(serial, keptFor: record.id, instance), ledger.db)
             try ledger.note(.tokenAssigned, record, by: .operatorConsole, details: ["serial": token.token.serial])
         }
     }

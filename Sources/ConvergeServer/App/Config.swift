@@ -45,7 +45,7 @@ public struct Config: Sendable {
     public var postgres: PostgresDatabase.Settings?
     public var keyRingPath: String
     public var organisation: Organisation
-    /// Nil: no e-mail is sent.
+    /// Nil: no email is sent.
     public var mail: MailTransport.Settings?
     public var mailFrom: EmailAddress?
     /// Nil: no texts are sent.

@@ -72,7 +72,7 @@ public struct ConfigKey: Sendable, Hashable {
     ]
 
     private static let delivery = [
-        ConfigKey("mail.host", .text, "", "The mail relay. Without it no e-mail is sent."),
+        ConfigKey("mail.host", .text, "", "The mail relay. Without it no email is sent."),
         ConfigKey("mail.port", .number, "587", "Its port."),
         ConfigKey("mail.security", .text, "starttls", "`starttls` (required, never optional), `tls`, or `none` for a relay on loopback."),
         ConfigKey("mail.user", .text, "", "User name at the relay, when it asks for one."),

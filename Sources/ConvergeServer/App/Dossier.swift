@@ -125,6 +125,10 @@ enum Budgets {
     static let openPushes = BudgetRule(limit: 1, window: ConvergeApp.approvalLife, lock: nil)
     /// Apps that came from one network with a code that was none.
     static let activationsPerNetwork = BudgetRule(limit: 20, window: .minutes(10), lock: nil)
+    /// Wrong pairs of serial number and code from one person, however many registrations they begin.
+    static let tokenTriesPerPerson = BudgetRule(limit: 10, window: .hours(1), lock: nil)
+    /// The same for one serial number, whether there is such a token or not: the answers must be alike.
+    static let tokenTriesPerSerial = BudgetRule(limit: 20, window: .hours(24), lock: nil)
     /// Resets begun for one person by strangers.
     static let resetsPerPerson = BudgetRule(limit: 5, window: .hours(24), lock: .hours(24))
     static let passGuesses = BudgetRule(limit: 10, window: .hours(1), lock: .minutes(15))
@@ -138,6 +142,14 @@ enum Budgets {
     static func pushes(_ person: PersonID) -> String { "push:person:\(person)" }
     static func openPush(_ person: PersonID) -> String { "push:open:\(person)" }
     static func calls(_ person: PersonID) -> String { "call:person:\(person)" }
+    static func tokenTries(_ person: PersonID) -> String { "token:person:\(person)" }
+
+    /// A token that is kept for somebody has a count of its own: nobody else can use it up. Everybody else shares one for a serial number,
+    /// in use, kept or unknown.
+    static func tokenTries(_ serial: String, keptFor person: PersonID?, _ instance: Instance) -> String {
+        let key = instance.keyed(InventoryToken.key(of: serial), "budget")
+        return person.map { "token:kept:\($0):\(key)" } ?? "token:serial:\(key)"
+    }
 
     /// What tries against a credential count against, the ceiling first.
     static func codes(_ id: CredentialID, knownBrowser: Bool) -> [(key: String, rule: BudgetRule)] {

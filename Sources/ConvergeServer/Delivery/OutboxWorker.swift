@@ -273,6 +273,11 @@ extension Instance {
     /// Whether messages of a kind can be sent at all: by a gateway, or into the demo's box.
     func carries(_ kind: OutboxMessage.Kind) -> Bool { box != nil || config.carries(kind) }
 
+    /// All that can be.
+    var carriers: Set<Carrier> {
+        Set(Carrier.allCases.filter { carrier in OutboxMessage.Kind(rawValue: carrier.rawValue).map(carries) ?? false })
+    }
+
     /// A number that cannot be called may get texts all the same: its trouble has a name of its own.
     static func called(_ channel: String) -> String { "voice:" + channel }
 

@@ -122,7 +122,7 @@ public struct Doctor: Sendable {
     private func mail() async -> Finding {
         guard let settings = config.mail else {
             return warn(
-                "mail", config.isDemo ? "The demo shows mails at /dev/outbox." : "No relay: codes and notices by e-mail cannot be sent.")
+                "mail", config.isDemo ? "The demo shows mails at /dev/outbox." : "No relay: codes and notices by email cannot be sent.")
         }
         return await reach("mail", "\(settings.host):\(settings.port)", .reach(settings))
     }

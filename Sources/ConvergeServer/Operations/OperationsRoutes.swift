@@ -32,7 +32,7 @@ enum OperationsRoutes {
         let backlog = try await instance.database.read { db in try outbox.backlog(db) }
         var text = MetricsText()
         instance.metrics.write(to: &text)
-        write(instance.hasher.load, to: &text)
+        write(instance.hasher.load, rounds: instance.hasher.rounds, to: &text)
         text.family("converge_outbox_waiting", .gauge, "Messages that wait to be sent.")
         for kind in OutboxMessage.Kind.allCases {
             text.sample("converge_outbox_waiting", [("kind", kind.rawValue)], String(backlog[kind]?.count ?? 0))
@@ -46,9 +46,11 @@ enum OperationsRoutes {
         return text.text
     }
 
-    private static func write(_ load: PasswordHasher.Load, to text: inout MetricsText) {
+    private static func write(_ load: PasswordHasher.Load, rounds: Int, to text: inout MetricsText) {
         text.gauge("converge_hashing_running", "Password hashes being made or compared.", String(load.running))
         text.gauge("converge_hashing_waiting", "Callers waiting for a hash.", String(load.waiting))
+        text.family("converge_hashing_total", .counter, "Passwords and rounds of answers that were hashed.")
+        text.sample("converge_hashing_total", [], String(rounds))
         text.family("converge_hashing_refused_total", .counter, "Callers sent away because too many were waiting.")
         text.sample("converge_hashing_refused_total", [], String(load.refused))
     }

@@ -40,7 +40,7 @@ public final class PasswordHasher: Sendable {
     private let threads: NIOThreadPool
     private let workers: Int
     private let capacity: Int
-    private let admitted = Mutex((now: 0, refused: 0))
+    private let admitted = Mutex((now: 0, refused: 0, total: 0))
     private let random: @Sendable (Int) -> [UInt8]
     /// What a password for nobody is compared with; it costs what a real one costs.
     let dummy: String
@@ -72,6 +72,9 @@ public final class PasswordHasher: Sendable {
     var load: Load {
         admitted.withLock { Load(running: min($0.now, workers), waiting: max(0, $0.now - workers), refused: $0.refused) }
     }
+
+    /// Callers let in since the start: a password, or a round of answers.
+    var rounds: Int { admitted.withLock { $0.total } }
 
     /// Ends the threads; no call may follow.
     public func close() async throws {
@@ -135,6 +138,7 @@ public final class PasswordHasher: Sendable {
                 return false
             }
             admitted.now += 1
+            admitted.total += 1
             return true
         }
         // A queue of this length is worked off at some 20 hashes a second and thread.

@@ -47,17 +47,21 @@ struct TokenStore: Sendable {
             """) == 1
     }
 
-    /// The token with a serial number, where it is free or assigned to this person.
-    func free(serial: String, for person: PersonID, _ db: any Connection) throws -> InventoryToken? {
+    /// What a serial number is to this person; the token itself only where it is free or kept for them.
+    func lookUp(serial: String, for person: PersonID, _ db: any Connection) throws -> FoundToken {
         let row = try db.row(
             """
-            SELECT id, sealed FROM hardware_token
-            WHERE organisation_id = \(organisation) AND serial_key = \(InventoryToken.key(of: serial))
-                AND (person_id IS NULL OR person_id = \(person)) AND NOT \(fragment: Self.inUse)
+            SELECT hardware_token.id, hardware_token.serial, hardware_token.sealed, hardware_token.person_id, credential.id AS used_by
+            FROM hardware_token
+            LEFT JOIN credential ON credential.id = hardware_token.credential_id AND credential.state <> 'retired'
+            WHERE hardware_token.organisation_id = \(organisation) AND hardware_token.serial_key = \(InventoryToken.key(of: serial))
             """)
-        guard let row else { return nil }
+        guard let row else { return .unknown }
+        let shown = try row.text("serial"), owner = try row.optionalID("person_id", as: PersonSubject.self)
+        guard try row.optionalText("used_by") == nil else { return FoundToken(.inUse, serial: shown) }
+        guard owner == nil || owner == person else { return FoundToken(.keptForAnother, serial: shown) }
         let bytes = try keys.open(Sealed(try row.text("sealed")), aad: Self.aad(try row.text("id")))
-        return try JSONText.decode(InventoryToken.self, from: bytes)
+        return FoundToken(owner == nil ? .free : .kept, serial: shown, token: try JSONText.decode(InventoryToken.self, from: bytes))
     }
 
     /// The serial number of a token that waits for this person.

@@ -65,9 +65,15 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let context = try context(state)
+        let context = try context(state), input = try lookedUp(input), tries = TokenTries(input, state, dossier.person.id, instance)
         guard mayType(input, state) else { return .waiting(state, method.prompt(state, context), Refusal(.notAllowed)) }
-        let step = method.continueEnrolment(state, try lookedUp(input), context)
+        if let tries, let refusal = try tries.spend(at: dossier.now, db) {
+            try noteWrong(refusal, state.method, input)
+            var same = state
+            same.typed = tries.serial
+            return .waiting(same, method.prompt(same, context), refusal)
+        }
+        let step = method.continueEnrolment(state, input, context)
         try keep(step.offer)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
@@ -76,13 +82,10 @@ struct Registrar {
             return .waiting(same, method.prompt(same, context), refusal)
         }
         guard let new = step.finished else {
-            if let refusal = step.refusal, refusal.isWrongProof {
-                try ledger.note(
-                    .registered, dossier.record, success: false, reason: refusal.code.rawValue,
-                    details: refusal.logged.merging(["method": state.method.rawValue]) { $1 })
-            }
+            if let refusal = step.refusal, refusal.isWrongProof { try noteWrong(refusal, state.method, input) }
             return .waiting(step.state, step.prompt, step.refusal)
         }
+        try tries?.giveBack(db)
         if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         if let claim = new.claim, try !instance.credentials.win(claim, at: dossier.now, db) {
             return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
@@ -94,7 +97,8 @@ struct Registrar {
     /// Whether what is typed may be the person's own choice. What the directory keeps is confirmed as it is, whatever a form says.
     private func mayType(_ input: EnrolmentInput, _ state: EnrolmentState) -> Bool {
         switch input {
-        case .email, .phone, .changeContact: isConfirming(input, state) || dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: state.method))
+        case .email, .phone, .changeContact:
+            isConfirming(input, state) || dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: state.method))
         case .sendAgain, .code, .answer: true
         }
     }
@@ -114,8 +118,15 @@ struct Registrar {
     /// An answer with what the store knows about it.
     private func lookedUp(_ input: EnrolmentInput) throws -> EnrolmentInput {
         guard case .answer(var answer) = input, !answer["serial"].isEmpty else { return input }
-        answer.token = try instance.tokens.free(serial: answer["serial"], for: dossier.person.id, db)
+        answer.token = try instance.tokens.lookUp(serial: answer["serial"], for: dossier.person.id, db)
         return .answer(answer)
+    }
+
+    private func noteWrong(_ refusal: Refusal, _ method: MethodKind, _ input: EnrolmentInput) throws {
+        var details = refusal.logged.merging(["method": method.rawValue]) { $1 }
+        // Only what the inventory knows: anything may have been typed.
+        if case .answer(let answer) = input { details["serial"] = answer.token?.serial }
+        try ledger.note(.registered, dossier.record, success: false, reason: refusal.code.rawValue, details: details)
     }
 
     private func refusalToSend(_ message: CodeMessage) throws -> Refusal? {
@@ -219,7 +230,11 @@ struct Registrar {
 extension Refusal {
     /// Something was proven wrong in a registration: worth a line in the audit log.
     fileprivate var isWrongProof: Bool {
-        [.codeWrong, .codeMismatch, .codeClock, .codeTooMany, .passkeyWrong, .passkeyKind, .passkeyUnreadable].contains(code)
+        [
+            .codeWrong, .codeMismatch, .codeClock, .codeTooMany, .passkeyWrong, .passkeyKind, .passkeyUnreadable, .tokenMismatch,
+            .tokenTooMany,
+        ]
+        .contains(code)
     }
 }
 

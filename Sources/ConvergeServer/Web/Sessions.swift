@@ -51,12 +51,16 @@ extension Instance {
     func whenRecentlyVerified(
         _ signedIn: SignedInRequest, _ run: @Sendable (RecentlyVerifiedRequest) async throws -> Reply
     ) async throws -> Reply {
-        let dossier = signedIn.dossier, now = signedIn.request.now
-        let isFresh = signedIn.session.hasFreshProof(policy: dossier.policy, now: now)
-        guard isFresh || hasNothingToProve(signedIn) else {
+        guard let verified = recentlyVerified(signedIn) else {
             return .redirect("/prove?return=" + PercentEncoding.encode(signedIn.request.path))
         }
-        return try await run(RecentlyVerifiedRequest(signedIn: signedIn))
+        return try await run(verified)
+    }
+
+    /// Nil: a fresh proof is needed first.
+    func recentlyVerified(_ signedIn: SignedInRequest) -> RecentlyVerifiedRequest? {
+        let isFresh = signedIn.session.hasFreshProof(policy: signedIn.dossier.policy, now: signedIn.request.now)
+        return isFresh || hasNothingToProve(signedIn) ? RecentlyVerifiedRequest(signedIn: signedIn) : nil
     }
 
     /// Never held anything, and the organisation's guard lets the first registration begin without a proof.

@@ -2,7 +2,7 @@ import ConvergeCore
 import Foundation
 import Testing
 
-@Suite("Codes for texts, calls and e-mail")
+@Suite("Codes for texts, calls and email")
 struct OneTimeCodeTests {
     @Test func `bytes that would favour low digits are thrown away`() {
         #expect(OneTimeCode.digits(4, random: [255, 250, 249, 0, 251, 10, 19])?.text == "9009")

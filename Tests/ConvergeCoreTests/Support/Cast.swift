@@ -25,7 +25,7 @@ func credential(_ kind: MethodKind, _ name: String? = nil, changed change: (inou
     return made
 }
 
-/// One letter of the decision tables: N Converge app, T other app, P phone, O office, E e-mail, Q questions, K passkey.
+/// One letter of the decision tables: N Converge app, T other app, P phone, O office, E email, Q questions, K passkey.
 let letters: [Character: MethodKind] = [
     "N": .convergeApp, "T": .totpApp, "P": .mobilePhone, "O": .officePhone, "E": .email, "Q": .securityQuestions, "K": .passkey,
 ]

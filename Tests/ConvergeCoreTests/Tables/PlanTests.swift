@@ -67,7 +67,7 @@ struct PlanTests {
         return Scene(row.person, held(row.held), policy(mfa: row.mfa, reset: row.reset, gates: row.gates), changed: change)
     }
 
-    @Test func `row 1: with an e-mail instead of the app, the phone comes first`() {
+    @Test func `row 1: with an email instead of the app, the phone comes first`() {
         #expect(spelled(outcome(scene(1), chosen: [.email, .mobilePhone]).plan.items) == "P E")
         #expect(spelled(outcome(scene(1), chosen: [.totpApp, .email]).plan.items) == "T E")
     }
@@ -137,7 +137,7 @@ struct PlanTests {
 
     // The sentences below the table.
 
-    @Test func `reset registration only: an app and a phone, an e-mail in place of either`() {
+    @Test func `reset registration only: an app and a phone, an email in place of either`() {
         let document = policy(required: false, reset: [.appCode, .text, .emailCode], gates: 2, registerMFA: false)
         let found = outcome(Scene(Cast.ada, [], document), mfa: false)
         #expect(spelled(found.plan.items) == "T P")

@@ -164,7 +164,7 @@ struct SignInTableTests {
         #expect(grant(page(scene, step(scene, .postpone)))?.hasMFA == false)
     }
 
-    @Test func `grace: holds back only whoever never had a second step, and an e-mail does not end it`() {
+    @Test func `grace: holds back only whoever never had a second step, and an email does not end it`() {
         var document = onlyMFA
         document.mfa[0].graceDays = 14
         #expect(isPlan(page(Scene(Cast.ada, [], document)), "T", .notNow(until: nil)), "its clock has not begun")
@@ -643,7 +643,7 @@ struct SignInTableTests {
         var scene = Scene(Cast.ada, [], both)
         var state = step(scene, step(scene, step(scene, .startWizard), .openChoices), .choose(.email))
         state = enrol(.mobilePhone, &scene, state)
-        guard case .register(PlanItem(.email), let plan, 2, 2, _) = page(scene, state) else { Issue.record("not the e-mail"); return }
+        guard case .register(PlanItem(.email), let plan, 2, 2, _) = page(scene, state) else { Issue.record("not the email"); return }
         #expect(spelled(plan.items) == "E")
         state = enrol(.email, &scene, state)
         #expect(page(scene, state) == .recoveryCodes)

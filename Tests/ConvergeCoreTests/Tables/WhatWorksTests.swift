@@ -152,7 +152,7 @@ struct WhatWorksTests {
         #expect(standing.missingGates == 1, "offered, but it counts for nothing")
     }
 
-    @Test func `an e-mail opens security info only while nothing counts for sign-in`() {
+    @Test func `an email opens security info only while nothing counts for sign-in`() {
         let mailbox = credential(.email)
         #expect(marks(mailbox, .emailCode, beside: [credential(.totpApp)]) == "–✓✓–")
         #expect(marks(mailbox, .emailCode, beside: [credential(.totpApp) { $0.state = .suspended }]) == "–✓✓✓")

@@ -206,7 +206,7 @@ final class SignInWalk {
         let node = nodes[index], facts = worlds[node.world].facts, offered = moves(node).map(\.event)
         let nobody = CredentialID("nobody's")
         let events: [SignInEvent] = [
-            .postpone, .cancel, .startWizard, .openChoices, .closeChoices, .choose(.passkey), .enrolled(nobody), .codesKept,
+            .postpone, .cancel, .startWizard, .openChoices, .closeChoices, .choose(.alternatePhone), .enrolled(nobody), .codesKept,
             .finishWizard, .reviewed, .passwordChanged, .proved(CredentialUse(credential: nobody, capability: .appCode)),
         ]
         for event in events where !offered.contains(event) {

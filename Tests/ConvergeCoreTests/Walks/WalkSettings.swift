@@ -17,17 +17,18 @@ struct WalkSetting {
 
 /// What cannot be reached. A capability that this release cannot verify never can, as the server says it.
 enum WalkTrouble: String, CaseIterable {
-    case none, gateways, telephone, budgets
+    case none, gateways, budgets
+
+    /// What goes through somebody else's hands.
+    private static let delivered: Set<Capability> = [.text, .emailCode, .call, .alternateCall, .officeCall, .appNotification]
 
     /// Whether a use of some capability is out of reach.
     func cuts(_ capability: Capability) -> Bool {
         guard MethodRegistry.implementedCapabilities.contains(capability) else { return true }
         return switch self {
         case .none: false
-        case .gateways: capability == .text || capability == .emailCode
-        // Neither calls nor approvals: what travels over a network that is down.
-        case .telephone: [.text, .call, .alternateCall, .officeCall, .appNotification].contains(capability)
-        case .budgets: capability == .text || capability == .emailCode || capability == .appCode
+        case .gateways: Self.delivered.contains(capability)
+        case .budgets: Self.delivered.contains(capability) || capability == .appCode || capability == .hardwareCode
         }
     }
 }
@@ -200,18 +201,14 @@ enum WalkSpace {
                 holds(&$0, [.mobilePhone])
                 $0.credentials.append(pass { $0.validUntil = noon })
             },
-            WalkChoice("passkey") { holds(&$0, [.passkey]) },
             WalkChoice("passkey, directory office phone") {
                 holds(&$0, [.passkey])
                 $0.credentials.append(directory(.officePhone))
                 $0.person.hasDirectoryOfficePhone = true
             },
             WalkChoice("Converge app") { holds(&$0, [.convergeApp]) },
-            WalkChoice("hardware token and questions") { holds(&$0, [.hardwareToken, .securityQuestions]) },
-            WalkChoice("phone, second phone, office phone") { holds(&$0, [.mobilePhone, .alternatePhone, .officePhone]) },
-            WalkChoice("suspended Converge app, app password") {
-                holds(&$0, [.convergeApp]) { $0.state = .suspended }
-                $0.credentials.append(credential(.appPassword))
+            WalkChoice("phone, second phone, office phone, hardware token, questions") {
+                holds(&$0, [.mobilePhone, .alternatePhone, .officePhone, .hardwareToken, .securityQuestions])
             },
             WalkChoice("wiped") { wiped(&$0) },
             WalkChoice("wiped, pass") {

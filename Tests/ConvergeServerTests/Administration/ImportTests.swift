@@ -49,7 +49,7 @@ struct ImportTests {
             """, server)
         #expect(wrong.count == 9, "\(wrong)")
         for (row, words) in [
-            (3, "named"), (4, "named"), (5, "user name"), (6, "visitor"), (7, "boss"), (8, "phone number"), (9, "e-mail"), (10, "fields"),
+            (3, "named"), (4, "named"), (5, "user name"), (6, "visitor"), (7, "boss"), (8, "phone number"), (9, "email"), (10, "fields"),
         ] {
             #expect(wrong.contains { $0.hasPrefix("Row \(row): ") && $0.contains(words) }, "\(row)")
         }

@@ -183,6 +183,33 @@ struct PolicyCheckTests {
         #expect(PolicyLint(document: push, groups: [:]).entries.contains { $0.code == "reset.push-alone" })
     }
 
+    @Test("what is allowed and nothing carries is named, with what to set")
+    func carriers() async throws {
+        let everything: Set<Capability> = [.appCode, .appNotification, .text, .call, .officeCall]
+        let policy = text {
+            $0.mfa[0].allow = everything
+            $0.mfa[0].exclude = [.officeCall]
+            $0.reset[0].allow = [.appCode, .emailCode]
+        }
+        func entries(_ configure: (inout Config) -> Void, box: DemoBox? = nil) async throws -> [String: LintEntry] {
+            let server = try await TestServer(configure: configure, box: box)
+            let lint = try await Administration(server.instance).check(policy).lint.filter { $0.code.hasPrefix("carrier.") }
+            return Dictionary(uniqueKeysWithValues: lint.map { ($0.code, $0) })
+        }
+        let bare = try await entries { $0.pushHosts = PushHosts([]) }
+        #expect(Set(bare.keys) == ["carrier.text", "carrier.mail", "carrier.voice", "carrier.push"])
+        #expect(bare.values.allSatisfy { $0.level == .warning })
+        #expect(bare["carrier.text"]?.text.contains("text.url") == true && bare["carrier.mail"]?.text.contains("mail.host") == true)
+        let calls = try #require(bare["carrier.voice"]?.text)
+        #expect(calls.contains("carrier.callsFrom") && calls.contains("call.") && !calls.contains("officeCall"), "\(calls)")
+        #expect(bare["carrier.push"]?.text.contains("push.hosts") == true)
+        let texts = try await entries {
+            $0.carrier = TelephoneCarrier.Settings(account: "AC1", token: Secret("x"), textsFrom: "+447700900001")
+        }
+        #expect(Set(texts.keys) == ["carrier.mail", "carrier.voice"], "the usual push services are named")
+        #expect(try await entries({ _ in }, box: DemoBox()).isEmpty, "a demo shows what it would send")
+    }
+
     @Test("applying writes what changed into the log, and old and new reset rules")
     func apply() async throws {
         let server = try await server(), administration = Administration(server.instance)

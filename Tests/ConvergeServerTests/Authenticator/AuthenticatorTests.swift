@@ -289,7 +289,8 @@ struct AuthenticatorTests {
 
     @Test("an app that was replaced keeps what it has for a day, and is good again when its owner takes the change back")
     func replaced() async throws {
-        let kit = try await AppKit(), server = kit.server, browser = kit.browser, old = kit.phone.credential, other = TestPhone(server, key: 2)
+        let kit = try await AppKit(), server = kit.server, browser = kit.browser, old = kit.phone.credential,
+            other = TestPhone(server, key: 2)
         // Long after its activation: what is over was swept.
         server.clock.advance(by: .days(30))
         try await browser.signIn("ada", returnTo: "/security-info/new-phone")

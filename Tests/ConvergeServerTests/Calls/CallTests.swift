@@ -12,7 +12,8 @@ struct CallTests {
     private func ringing(
         _ policy: PolicyDocument = CallKit.policy(), configure: @escaping (inout Config) -> Void = { _ in }
     ) async throws -> (TestServer, TestBrowser, String, PersonID) {
-        let server = try await CallKit.server(policy, configure: configure), browser = TestBrowser(server), ada = try await server.add("ada")
+        let server = try await CallKit.server(policy, configure: configure), browser = TestBrowser(server),
+            ada = try await server.add("ada")
         try await server.give(ada, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: CallKit.number)), by: .call)
         try await browser.signIn("ada")
         #expect(browser.page.heading == "Answer your phone and press #")
@@ -324,7 +325,8 @@ struct CallTests {
         #expect(browser.page.links.contains { $0.href.hasPrefix("/security-info/delete/") })
     }
 
-    @Test("one or more digits before # report fraud, as the organisation chose; nothing else does", arguments: [("0", "0#"), ("12", "12#")])
+    @Test(
+        "one or more digits before # report fraud, as the organisation chose; nothing else does", arguments: [("0", "0#"), ("12", "12#")])
     func digits(chosen: String, typed: String) async throws {
         let (server, browser, path, ada) = try await ringing(configure: { $0.fraudDigits = chosen })
         _ = try await CallKit.report(server, path + "/key", ["Digits": typed])

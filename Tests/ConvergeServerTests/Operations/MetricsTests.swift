@@ -91,6 +91,7 @@ struct MetricsTests {
         #expect(lines.contains("converge_outbox_waiting{kind=\"text\"} 1"))
         #expect(lines.contains("converge_outbox_oldest_seconds{kind=\"text\"} 90.0"))
         #expect(lines.contains("converge_hashing_refused_total 0"))
+        #expect(lines.contains { $0.hasPrefix("converge_hashing_total ") })
         #expect(lines.contains { $0.hasPrefix("process_resident_memory_bytes ") })
         #expect(lines.contains { $0.hasPrefix("converge_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1") })
         #expect(!page.html.contains("ada") && !page.html.contains("900131"))
@@ -135,6 +136,7 @@ struct MetricsTests {
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(hasher.load == .init(running: 0, waiting: 0, refused: refused) && refused > 0)
+        #expect(hasher.rounds == 200 - refused)
         try await hasher.close()
     }
 

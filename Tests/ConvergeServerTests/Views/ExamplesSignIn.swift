@@ -77,10 +77,11 @@ extension Example {
         Example(
             "activate",
             WizardActivatePage(
-                form: flow, qr: QRFigure(modules: [[true, false], [false, true]]), code: "7K3Q-X9AB",
-                address: "https://id.example/authenticator",
-                until: now + .minutes(10), isThere: false, poll: "/flows/q7Tn2/progress", again: Form("/flows/q7Tn2/again", flow: "q7Tn2"),
-                errors: [FieldError(nil, Refusal(.appNotThere))], progress: Progress(steps: steps, current: 1))),
+                qr: QRFigure(modules: [[true, false], [false, true]]), code: "7K3Q-X9AB", address: "https://id.example/authenticator",
+                until: now + .minutes(10), isThere: false, again: Form("/flows/q7Tn2/again", flow: "q7Tn2"),
+                around: Around(
+                    form: flow, errors: [FieldError(nil, Refusal(.appNotThere))], poll: "/flows/q7Tn2/progress",
+                    progress: Progress(steps: steps, current: 1)))),
         Example("authenticator", AuthenticatorPage()),
         Example("send-app", SendPage(channel: .app, to: .app, form: flow, who: who)),
         Example("send", SendPage(channel: .text, to: .numberEnding("84"), form: flow, others: otherWays, who: who)),
@@ -160,15 +161,17 @@ extension Example {
         Example(
             "wizard-app",
             WizardAppPage(
-                form: flow, qr: qr, key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+                qr: qr, key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
                 uri: "otpauth://totp/Harbour%20%26%20Vale:ada?secret=JBSWY3DPEHPK3PXP&issuer=Harbour%20%26%20Vale",
-                progress: Progress(steps: steps, current: 1),
-                ways: [.chooseSomethingElse(.post(flow)), .stopForNow(.post(flow))])),
+                around: Around(
+                    form: flow, progress: Progress(steps: steps, current: 1),
+                    ways: [.chooseSomethingElse(.post(flow)), .stopForNow(.post(flow))]))),
         Example(
             "wizard-app-error",
             WizardAppPage(
-                form: flow, qr: qr, key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", uri: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP",
-                errors: [FieldError("code", Refusal(.codeClock))], progress: Progress(steps: steps, current: 1))),
+                qr: qr, key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", uri: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP",
+                around: Around(
+                    form: flow, errors: [FieldError("code", Refusal(.codeClock))], progress: Progress(steps: steps, current: 1)))),
         Example(
             "wizard-choose",
             WizardChoosePage(
@@ -217,7 +220,7 @@ extension Example {
                     progress: Progress(steps: steps, current: 2)))),
         Example(
             "wizard-token",
-            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.serialUnknown))]))),
+            TokenPage(serial: "OT-00017", around: Around(form: flow, errors: [FieldError("serial", Refusal(.tokenMismatch, count: 4))]))),
         Example(
             "wizard-email", WizardEmailPage(form: flow, progress: Progress(steps: [.method("totpApp"), .method("email")], current: 2))),
         Example(

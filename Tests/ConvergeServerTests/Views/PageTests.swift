@@ -19,6 +19,11 @@ import Testing
         let title = try #require(page.all("title").first).text
         #expect(title.hasSuffix(" - Harbour & Vale"))
         #expect(title.hasPrefix("Error: ") == !example.page.frame.errors.isEmpty)
+        // A screen reader begins with the title: what was just saved stands there.
+        if example.page.frame.notice?.kind == .saved, example.page.frame.errors.isEmpty {
+            let said = String(try #require(title.firstMatch(of: /^[^.]+\./)).output)
+            #expect(page.elements.contains { $0.attributes["role"] == "status" && $0.text.contains(said) })
+        }
         #expect(page.all("html").first?.attributes["lang"] == "en")
     }
 

@@ -60,12 +60,12 @@ enum EnrolmentConversation: Conversation {
     static func slowWork(
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> [SlowJob] {
-        guard let input = EnrolmentInput.from(action, request.form), let person = flow.person,
-            let state = try instance.flows.state(EnrolmentFlowState.self, of: flow),
-            let (dossier, _) = try instance.dossier(person, request, db)
+        // What the step would refuse is not hashed: an id and a cookie of yesterday cost the server nothing.
+        guard let input = EnrolmentInput.from(action, request.form), case .somebody(let session, let dossier) = request.visitor,
+            let verified = instance.recentlyVerified(SignedInRequest(request: request, session: session, dossier: dossier)),
+            let turn = try EnrolmentTurn(flow, verified, instance, db)
         else { return [] }
-        let registrar = Registrar(instance: instance, dossier: dossier, ledger: Ledger(instance, db, request: request))
-        return try registrar.slowWork(input, state.enrolment)
+        return try turn.registrar.slowWork(input, turn.state.enrolment)
     }
 
     private static func whenVerified(
@@ -111,7 +111,7 @@ struct EnrolmentTurn {
         return standing.addability(of: enrolment.method, replacing: enrolment.replaces) != .notAllowed
     }
 
-    private var registrar: Registrar { Registrar(instance: instance, dossier: dossier, ledger: ledger) }
+    var registrar: Registrar { Registrar(instance: instance, dossier: dossier, ledger: ledger) }
 
     // MARK: steps
 

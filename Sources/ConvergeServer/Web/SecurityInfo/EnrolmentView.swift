@@ -18,6 +18,10 @@ struct EnrolmentView {
 
     private func form(_ action: String) -> Form { Form("\(base)/\(action)") }
 
+    private func around(_ action: String, _ errors: [FieldError]) -> Around {
+        Around(form: form(action), errors: errors, progress: progress, notice: notice, crumb: crumb, ways: ways)
+    }
+
     var page: any Page {
         get throws {
             switch prompt {
@@ -44,41 +48,37 @@ struct EnrolmentView {
     }
 
     private func call(_ calling: Calling) -> CallPage {
-        var around = Around(form: form("enrol"))
-        around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
+        var around = around("enrol", errors(nil))
         around.contact = calling.number.map { .number(PhoneText.shown($0)) }
-        (around.progress, around.notice, around.crumb) = (progress, notice, crumb)
         (around.poll, around.since) = ("\(base)/progress", calling.askedAt)
         if calling.canAskAgain { around.sendAgain = form("again") }
-        if state.confirms == nil { around.ways.append(.changeNumber(.post(form("change")))) }
-        around.ways += ways
+        if state.confirms == nil { around.ways.insert(.changeNumber(.post(form("change"))), at: 0) }
         return CallPage(stage: calling.stage, around: around)
     }
 
     private func activate(_ activating: Activating) throws -> WizardActivatePage {
         let address = instance.config.publicURL + "/authenticator"
+        var around = around("enrol", errors(nil))
+        around.poll = "\(base)/progress"
         return WizardActivatePage(
-            form: form("enrol"), qr: QRFigure(modules: try QRCode(address + "#add=" + activating.code.text).modules),
-            code: activating.shown,
-            address: address, until: activating.until, isThere: activating.isThere, poll: "\(base)/progress", again: form("again"),
-            errors: refusal.map { [FieldError(nil, $0)] } ?? [], progress: progress, notice: notice, crumb: crumb, ways: ways)
+            qr: QRFigure(modules: try QRCode(address + "#add=" + activating.code.text).modules), code: activating.shown, address: address,
+            until: activating.until, isThere: activating.isThere, again: form("again"), around: around)
     }
 
     private func approve(_ approving: Approving) -> ApprovePage {
-        var around = Around(form: form("enrol"))
-        around.errors = refusal.map { [FieldError(nil, $0)] } ?? []
-        (around.progress, around.notice, around.crumb, around.poll) = (progress, notice, crumb, "\(base)/progress")
+        var around = around("enrol", errors(nil))
+        around.poll = "\(base)/progress"
         if approving.canAskAgain { around.sendAgain = form("again") }
-        around.ways = [Way.beginAgain(.post(form("change")))] + ways
+        around.ways.insert(.beginAgain(.post(form("change"))), at: 0)
         return ApprovePage(approving: approving, isFirst: true, around: around)
     }
 
-    private func errors(_ field: String) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }
+    private func errors(_ field: String?) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }
 
     private func app(_ uri: Secret, _ key: Secret) throws -> WizardAppPage {
         WizardAppPage(
-            form: form("code"), qr: QRFigure(modules: try QRCode(uri.text).modules), key: key.text.filter { $0 != " " }, uri: uri.text,
-            errors: errors("code"), progress: progress, notice: notice, crumb: crumb, ways: ways)
+            qr: QRFigure(modules: try QRCode(uri.text).modules), key: key.text.filter { $0 != " " }, uri: uri.text,
+            around: around("code", errors("code")))
     }
 
     private func phone(_ region: String?, _ typed: String) -> WizardPhonePage {
@@ -97,24 +97,15 @@ struct EnrolmentView {
 
     private func passkey(_ creation: PasskeyCreation) -> PasskeyPage {
         let field = refusal?.code == .nameTooLong ? "name" : nil
-        return PasskeyPage(
-            ceremony: .create(creation),
-            around: Around(
-                form: form("enrol"), errors: refusal.map { [FieldError(field, $0)] } ?? [], progress: progress, notice: notice,
-                crumb: crumb, ways: ways))
+        return PasskeyPage(ceremony: .create(creation), around: around("enrol", errors(field)))
     }
 
     private func token(_ serial: String) -> TokenPage {
-        TokenPage(
-            serial: serial,
-            around: Around(form: form("enrol"), errors: errors("code"), progress: progress, notice: notice, crumb: crumb, ways: ways))
+        TokenPage(serial: serial, around: around("enrol", errors("code")))
     }
 
     private func chooseQuestions(_ pool: [SecurityQuestion], _ chosen: [ChosenAnswer]) -> ChooseQuestionsPage {
-        ChooseQuestionsPage(
-            pool: pool, chosen: chosen,
-            around: Around(
-                form: form("enrol"), errors: errors("question-1"), progress: progress, notice: notice, crumb: crumb, ways: ways))
+        ChooseQuestionsPage(pool: pool, chosen: chosen, around: around("enrol", errors("question-1")))
     }
 
     /// A value that the directory knows: shown before its code is sent.
@@ -126,8 +117,7 @@ struct EnrolmentView {
                 if let dialled = content.dialled { .number(PhoneText.shown(dialled)) } else { .address(content.email?.address ?? "") }
             return WizardConfirmPage(
                 form: form("confirm"), contact: contact, isCall: content.phone != nil && isCall && !isText, progress: progress,
-                errors: refusal.map { [FieldError(nil, $0)] } ?? [],
-                notice: notice, ways: ways)
+                errors: errors(nil), notice: notice, ways: ways)
         }
     }
 

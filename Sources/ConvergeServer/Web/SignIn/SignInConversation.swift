@@ -96,7 +96,7 @@ enum SignInConversation: Conversation {
         _ flow: FlowRecord, _ action: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> [SlowJob] {
         guard let input = EnrolmentInput.from(action, request.form), let turn = try SignInTurn(flow, request, instance, db),
-            let enrolment = turn.state.core.enrolment
+            let enrolment = turn.openEnrolment
         else { return [] }
         return try turn.registrar.slowWork(input, enrolment)
     }

@@ -213,7 +213,7 @@ struct SignInTurn {
     // MARK: registrations
 
     private mutating func enrol(_ input: EnrolmentInput) throws -> Refusal? {
-        guard let enrolment = state.core.enrolment, isOpen(enrolment) else { return nil }
+        guard let enrolment = openEnrolment else { return nil }
         let isFirst = dossier.person.firstHeldAt == nil || (state.core.wizard?.done.isEmpty == false && isFirstWizard)
         switch try registrar.take(input, enrolment, firstWizard: isFirst) {
         case .waiting(let next, _, let refusal):
@@ -232,13 +232,16 @@ struct SignInTurn {
         }
     }
 
-    /// Whether the page at hand is the one that asks for this registration.
-    private func isOpen(_ enrolment: EnrolmentState) -> Bool {
-        switch decision.page {
-        case .register(let item, _, _, _, _): enrolment.method == item.method
-        case .review: enrolment.confirms != nil
-        default: false
-        }
+    /// The registration that the page at hand asks for.
+    var openEnrolment: EnrolmentState? {
+        guard let enrolment = state.core.enrolment else { return nil }
+        let isOpen =
+            switch decision.page {
+            case .register(let item, _, _, _, _): enrolment.method == item.method
+            case .review: enrolment.confirms != nil
+            default: false
+            }
+        return isOpen ? enrolment : nil
     }
 
     /// In a review: a value of the directory is to be confirmed.

@@ -75,30 +75,23 @@ struct ApprovePage: Page {
 struct WizardActivatePage: Page {
     static let template = "wizard/activate"
 
-    var form: Form
     var qr: QRFigure
     var code: String
     /// Where the app is, for people who type.
     var address: String
     var until: Moment
     var isThere: Bool
-    var poll: String
+    /// Makes another code.
     var again: Form
-    var errors: [FieldError] = []
-    var progress: Progress?
-    var notice: Notice?
-    var crumb: Way?
-    var ways: [Way] = []
+    var around: Around
 
-    var frame: Frame {
-        Frame(heading: Message("activate.heading"), crumb: crumb, progress: progress, notice: notice, errors: errors, ways: ways)
-    }
+    var frame: Frame { around.frame(heading: Message("activate.heading")) }
 
     func body(_ say: Speaker) -> Slots {
         [
-            "form": form.slots, "qr": ["size": qr.size, "path": qr.path] as Slots, "code": code, "address": address,
+            "form": around.form.slots, "qr": qr.slots, "code": code, "address": address,
             "until": say(Message("activate.until", ["until": .date(until, .until)])),
-            "waiting": ["poll": poll, "seen": Self.seen, "words": say(Self.words(isThere: isThere))] as Slots,
+            "waiting": ["poll": around.poll, "seen": Self.seen, "words": say(Self.words(isThere: isThere))] as Slots,
             "again": again.slots,
         ]
     }

@@ -109,7 +109,7 @@ struct FieldError: Sendable {
         if let until = refusal.until { arguments["until"] = .date(until, .until) }
         let isAboutField =
             switch refusal.code {
-            case .sendBudget, .sendTooMany, .gatewayDown, .resetBlocked: false
+            case .sendBudget, .sendTooMany, .gatewayDown, .resetBlocked, .tokenTooMany: false
             default: true
             }
         self.init(

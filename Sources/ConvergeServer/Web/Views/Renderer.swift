@@ -140,6 +140,10 @@ struct Renderer: Sendable {
             title = say(
                 Message("layout.title.step", ["step": .number(step), "count": .number(progress.steps.count), "title": .text(title)]))
         }
+        // A status that is there when a page opens is not read out; its title is.
+        if let notice = frame.notice, notice.kind == .saved, frame.errors.isEmpty {
+            title = say(Message("layout.title.saved", ["saved": .message(notice.message), "title": .text(title)]))
+        }
         if !frame.errors.isEmpty { title = say(Message("layout.title.error", ["title": .text(title)])) }
         return say(Message("layout.title.page", ["title": .text(title)]))
     }

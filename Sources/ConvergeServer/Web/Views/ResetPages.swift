@@ -174,7 +174,7 @@ struct ResetNotEnoughPage: Page {
         ]
     }
 
-    /// "Your e-mail address can be used from tomorrow at 09:00."
+    /// "Your email address can be used from tomorrow at 09:00."
     static func young(_ kind: String, from: Moment) -> Fact {
         Fact(.method(kind), .message(Message("reset.not-enough.young", ["from": .date(from, .dayAndTime)])))
     }

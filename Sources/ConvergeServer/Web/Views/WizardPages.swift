@@ -110,31 +110,26 @@ struct QRFigure: Sendable, Equatable {
         size = modules.count + 2 * quiet
         self.path = path
     }
+
+    var slots: Slots { ["size": size, "path": path] }
 }
 
 /// Connects an authenticator app: scan, or type the key, then type the code.
 struct WizardAppPage: Page {
     static let template = "wizard/app"
-    var form: Form
     var qr: QRFigure
     /// Base32, without spaces.
     var key: String
     var uri: String
-    var errors: [FieldError] = []
-    var progress: Progress?
-    var notice: Notice?
-    var crumb: Way?
-    var ways: [Way] = []
+    var around: Around
 
-    var frame: Frame {
-        Frame(heading: Message("wizard.app.heading"), crumb: crumb, progress: progress, notice: notice, errors: errors, ways: ways)
-    }
+    var frame: Frame { around.frame(heading: Message("wizard.app.heading")) }
 
     func body(_ say: Speaker) -> Slots {
         let field = Field("code", .code(digits: 6), label: Message("wizard.app.code"))
         return [
-            "form": form.slots, "qr": ["size": qr.size, "path": qr.path] as Slots, "key": Self.grouped(key), "uri": uri,
-            "field": field.slots(say, errors: errors),
+            "form": around.form.slots, "qr": qr.slots, "key": Self.grouped(key), "uri": uri,
+            "field": field.slots(say, errors: around.errors),
         ]
     }
 
