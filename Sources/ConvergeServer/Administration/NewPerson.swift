@@ -51,6 +51,7 @@ extension NewPerson {
     }
 
     private static func list(_ text: String) -> [String] {
-        text.split(separator: ";").map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
+        // By bytes: a mark behind a semicolon would make another character of it.
+        text.utf8.split(separator: UInt8(ascii: ";")).map { String(Substring($0)).trimmingSpaces() }.filter { !$0.isEmpty }
     }
 }
