@@ -38,6 +38,16 @@ import Testing
             #expect(confirmed.yes.subtracting(there).isEmpty, "confirmed and lost")
             #expect(there.subtracting(confirmed.yes).isSubset(of: confirmed.unknown), "done, and somebody was told that it was not")
             #expect(confirmed.yes.count > 300)
+            // And one that stays away is sought for as long as a statement may take, not only some times.
+            let other = try await PostgresDatabase(settings(server.conninfo + " dbname=postgres", seconds: 4))
+            try await server.control("stop")
+            let began = World.system().stopwatch()
+            let error = await #expect(throws: StoreError.self) {
+                try await other.write { try $0.execute("INSERT INTO done VALUES (9999)") }
+            }
+            if case .unavailable = error {} else { Issue.record("\(String(describing: error))") }
+            #expect(World.system().stopwatch() - began >= 4_000_000_000)
+            try await other.close()
             try await database.close()
         }
     }
@@ -60,6 +70,33 @@ import Testing
             #expect(browser.page.title.contains("More information required"), "\(browser.page.text)")
             try await tab.open("/readyz")
             #expect(tab.page.status == 200)
+            try await server.instance.close()
+        }
+    }
+
+    @Test func `a monitor is told soon where nobody gets a session, and stands in no line afterwards`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(
+                engine: .sqlite,
+                configure: { config in
+                    config.postgres = place
+                    config.postgres?.sessions = 1
+                })
+            let database = try #require(server.instance.database as? PostgresDatabase), holds = Meeting(2), done = Meeting(2)
+            let holder = Task {
+                try await database.read { _ in
+                    holds.arrive()
+                    done.arrive()
+                }
+            }
+            await holds.arriveAsync()
+            let browser = TestBrowser(server), began = World.system().stopwatch()
+            #expect(try await browser.open("/readyz").status == 503)
+            #expect(World.system().stopwatch() - began < 30_000_000_000, "as long as a session is waited for here")
+            await until("nobody waits") { database.pool.waiting == 0 }
+            await done.arriveAsync()
+            try await holder.value
+            #expect(try await browser.open("/readyz").status == 200)
             try await server.instance.close()
         }
     }
@@ -145,7 +182,7 @@ import Testing
                 // The first is demoted under its sessions: it refuses writes from now on, as a standby does.
                 try await admin.command("ALTER SYSTEM SET default_transaction_read_only = on")
                 try await admin.command("SELECT pg_reload_conf()")
-                try await until("it refuses writes") { (try? await used()) == other }
+                await until("it refuses writes") { (try? await used()) == other }
                 #expect(try await used() == other)
                 try await database.close()
                 let fresh = try await PostgresDatabase(
@@ -155,14 +192,6 @@ import Testing
                 try await admin.close()
             }
         }
-    }
-
-    private func until(_ what: String, _ isTrue: () async throws -> Bool) async throws {
-        for _ in 0..<200 {
-            if try await isTrue() { return }
-            await Task.yield()
-        }
-        Issue.record("never: \(what)")
     }
 
     // MARK: it is not the one that it says
