@@ -363,6 +363,23 @@ import Testing
 
     // MARK: connections that break
 
+    @Test(arguments: [false, true])
+    func `a node that was paused inside a transaction until the server gave it up begins it again`(atItsEnd: Bool) async throws {
+        try await with { database, _ async throws in
+            let runs = Tally()
+            try await database.write { connection in
+                try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'a'")
+                guard runs.add() == 1 else { return }
+                try connection.execute("SET LOCAL idle_in_transaction_session_timeout = 20")
+                let process = try connection.processID(), end = Date().addingTimeInterval(60)
+                while kill(process, 0) == 0, Date() < end { usleep(1000) }
+                if !atItsEnd { try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'b'") }
+            }
+            #expect(try await [value("a", database), value("b", database)] == [1, 0])
+            #expect(runs.count == 2)
+        }
+    }
+
     @Test func `a session that cannot be opened costs none of those that are`() async throws {
         try await with { _, settings async throws in
             let opened = Tally(), tries = Meeting(2), fails = Meeting(2)

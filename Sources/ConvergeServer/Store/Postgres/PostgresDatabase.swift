@@ -170,7 +170,8 @@ public final class PostgresDatabase: Database {
             // What was read is known already, whatever becomes of the commit.
             if isWrite { try session.run("COMMIT") } else { try session.post("COMMIT"); try session.leave() }
         } catch {
-            throw Failure(error: error, stage: .ending)
+            // Where the server had ended the session because nothing came for so long, the commit never reached it.
+            throw Failure(error: error, stage: (error as? PostgresError)?.isTooLate == true ? .before : .ending)
         }
     }
 
