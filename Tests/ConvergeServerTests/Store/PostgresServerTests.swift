@@ -309,6 +309,45 @@ import Testing
         try await curl.close()
         for server in [server, other] { try await server.instance.close() }
     }
+
+    @Test func `a page that waits is woken by what another node was told, and a node listens with two connections`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = place })
+            let other = try await TestServer(folder: server.folder, engine: .sqlite, configure: { $0.postgres = place })
+            let signal = server.instance.approvalSignal, curl = Curl(threads: 1), ear = ApprovalEar(server.instance)
+            let worker = OutboxWorker(server.instance, curl: curl)
+            var seen = signal.generation
+            let running = [Task { try await ear.run() }, Task { try await worker.run() }]
+            await signal.wait(since: seen, atMost: .seconds(60))
+            #expect(signal.generation > seen, "a new connection looks once")
+            try await until("it listens to the outbox") { try await Self.listening(place) >= 2 }
+            #expect(try await Self.listening(place) == 2)
+            seen = signal.generation
+            let instance = other.instance, now = other.clock.now, id = instance.approvalID(Secret("handle"))
+            try await instance.database.write { db in
+                let draft = ApprovalDraft(id: id, capability: .call, credential: nil, until: now + .minutes(5))
+                try instance.approvals.insert(draft, person: PersonID("p"), purpose: .signIn, flow: nil, now: now, db)
+            }
+            #expect(signal.generation == seen)
+            try await instance.database.write { db in _ = try instance.approvals.decide(id, .approved, nil, now: now, db) }
+            await signal.wait(since: seen, atMost: .seconds(60))
+            #expect(signal.generation > seen)
+            for task in running { task.cancel() }
+            for task in running { _ = try? await task.value }
+            try await curl.close()
+            for server in [server, other] { try await server.instance.close() }
+        }
+    }
+
+    /// How many connections to a database listen.
+    private static func listening(_ place: PostgresDatabase.Settings) async throws -> Int {
+        let database = try await PostgresDatabase(place)
+        let count = try await database.read { db in
+            try db.row("SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")?.int("n")
+        }
+        try await database.close()
+        return count ?? 0
+    }
 }
 
 /// What writers were told.
