@@ -101,6 +101,27 @@ import Testing
         }
     }
 
+    @Test func `a database whose tables may not be read is no empty one: no key ring is made beside it`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = place })
+            try await server.instance.close()
+            let name = try #require(place.address.values["dbname"]), role = name + "_poor"
+            try await TestPostgres.command("CREATE ROLE \(role) LOGIN")
+            try FileManager.default.removeItem(atPath: server.instance.config.keyRingPath)
+            let poor = try TestPostgres.settings(name, "user=\(role)")
+            let error = await #expect(throws: StoreError.self) {
+                try await TestServer(folder: server.folder, engine: .sqlite, configure: { $0.postgres = poor })
+            }
+            #expect(error?.description.contains("42501") == true, "\(String(describing: error))")
+            #expect(!FileManager.default.fileExists(atPath: server.instance.config.keyRingPath))
+            let database = try await PostgresDatabase(poor)
+            let migrator = try Migrator(folder: ResourceFolder.find(environment: [:]).sub("migrations"), dialect: .postgres)
+            await #expect(throws: StoreError.self) { try await migrator.pending(database) }
+            try await database.close()
+            try await TestPostgres.command("DROP ROLE \(role)")
+        }
+    }
+
     // MARK: its own tools
 
     @Test func `what pg_dump wrote goes into an empty database, and Ada signs in there with her app`() async throws {
