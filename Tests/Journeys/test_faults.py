@@ -53,7 +53,8 @@ def server_of_ours(monkeypatch):
 
 @pytest.fixture
 def cluster(server_of_ours, request, tmp_path, mailbox):
-    """Two nodes whose sessions at the database can be told apart, and a commit that is there when it is confirmed."""
+    """Two nodes whose sessions at the database can be told apart. That a commit is there when it is confirmed is theirs to ask for: the
+    server's own setting is another one."""
     yield from two_nodes(request, tmp_path, mailbox)
 
 
@@ -82,7 +83,6 @@ def two_nodes(request, tmp_path, mailbox):
     nodes = Nodes(tmp_path, _relay(mailbox), 2, gateway, patience=BALANCER)
     nodes.mailbox = mailbox
     request.node.converge_server = nodes
-    engine.flush(nodes.data)
     for node in nodes.nodes:
         node.environment["CONVERGE_DATABASE_POSTGRES"] = f"{engine.conninfo(nodes.data)} application_name=node-{node.number}"
     try:

@@ -432,6 +432,27 @@ import Testing
         }
     }
 
+    @Test func `what a commit is worth, and how bytes are written, is not left to the server's settings but to the operator's address`()
+        async throws
+    {
+        try await with { database, settings async throws in
+            let name = try #require(settings.address.values["dbname"])
+            try await TestPostgres.command("ALTER DATABASE \(name) SET synchronous_commit = off")
+            try await TestPostgres.command("ALTER DATABASE \(name) SET bytea_output = escape")
+            func seen(_ more: String) async throws -> (String?, [UInt8]?) {
+                let other = try await PostgresDatabase(TestPostgres.settings(name, more))
+                let seen = try await other.read { connection in
+                    try connection.row("SELECT current_setting('synchronous_commit') AS s, '\\x00ff61'::bytea AS b")
+                        .map { (try $0.text("s"), try $0.bytes("b")) }
+                }
+                try await other.close()
+                return (seen?.0, seen?.1)
+            }
+            #expect(try await seen("") == ("on", [0, 0xFF, 0x61]))
+            #expect(try await seen("options='-c synchronous_commit=remote_write'").0 == "remote_write")
+        }
+    }
+
     @Test func `a session that the server ends is made anew without a word`() async throws {
         try await with { database, _ async throws in
             for _ in 0..<3 {

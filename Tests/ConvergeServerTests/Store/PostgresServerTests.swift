@@ -226,7 +226,7 @@ import Testing
         let database = try await open("localhost", ca)
         let facts = try await database.facts()
         #expect(facts.isEncrypted)
-        #expect(facts.unsafe == ["fsync", "full_page_writes", "synchronous_commit"], "the doctor would say so of this server")
+        #expect(facts.unsafe == ["fsync", "full_page_writes"], "the doctor would say so of this server")
         try await database.close()
         for (host, root) in [("127.0.0.1", ca), ("localhost", try other(folder)), ("localhost", folder.path + "/nowhere.pem")] {
             let error = await #expect(throws: StoreError.self, "\(host) \(root)") { try await open(host, root) }

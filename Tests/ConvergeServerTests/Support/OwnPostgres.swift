@@ -17,8 +17,6 @@ final class OwnPostgres: Sendable {
         let process = Process(), input = Pipe(), output = Pipe()
         process.executableURL = URL(fileURLWithPath: SourceFile.root + "/scripts/with-postgres")
         process.arguments = ["sh", "-c", "echo \"$CONVERGE_TEST_POSTGRES\"; echo \"$CONVERGE_TEST_POSTGRES_CTL\"; cat"]
-        // What it confirms outlives its processes, if not the machine: that is what these tests are about.
-        process.environment = ProcessInfo.processInfo.environment.merging(["POSTGRES_SETTINGS": "synchronous_commit=on"]) { $1 }
         process.standardInput = input
         process.standardOutput = output
         try process.run()
