@@ -361,6 +361,38 @@ import Testing
         }
     }
 
+    // MARK: statements that nobody waits for
+
+    @Test(arguments: ["", "another statement", "another, and nobody listens"])
+    func `a statement that nobody waited for fails with the next one or the commit, and nothing is kept`(then: String) async throws {
+        try await with { database, _ async throws in
+            let error = await #expect(throws: StoreError.self) {
+                try await database.write { connection in
+                    try connection.execute("UPDATE n SET v = 9 WHERE id = 'b'")
+                    try connection.later("INSERT INTO n VALUES ('a', 1)")
+                    if then == "another statement" { _ = try connection.rows("SELECT 1 AS n") }
+                    if then == "another, and nobody listens" { _ = try? connection.rows("SELECT 1 AS n") }
+                }
+            }
+            #expect(error == .conflict(constraint: "n.id"))
+            #expect(try await [value("a", database), value("b", database)] == [0, 0])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a collision in a statement that nobody waited for runs the transaction again`(another: Bool) async throws {
+        try await with { database, _ async throws in
+            let runs = Tally()
+            try await database.write { connection in
+                try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'a'")
+                guard runs.add() == 1 else { return }
+                try connection.later("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
+                if another { _ = try connection.rows("SELECT 1 AS n") }
+            }
+            #expect(try await value("a", database) == 1 && runs.count == 2)
+        }
+    }
+
     // MARK: connections that break
 
     @Test(arguments: [false, true])

@@ -91,6 +91,11 @@ private struct PausingConnection: Connection {
         return try inner.execute(sql)
     }
 
+    func later(_ sql: SQL) throws {
+        database.pause(at: sql.text)
+        try inner.later(sql)
+    }
+
     func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }
     func tell(_ channel: String) { inner.tell(channel) }
     func beginMigration() throws { try inner.beginMigration() }
