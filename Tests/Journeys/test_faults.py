@@ -222,6 +222,7 @@ class Work:
         for node in nodes.nodes:
             node.wait_ready()
         found = [entry for walker in walkers for entry in walker.wrong] + [entry for walker in walkers for entry in settled(walker)]
+        found += [("undelivered", text) for text in undelivered(nodes)]
         for walker in walkers:
             walker.wrong = []
         self.wrong += found + [("fault", problem) for problem in store.problems(nodes.data)]
@@ -263,6 +264,18 @@ def settled(walker: Walker) -> list[tuple[str, str]]:
     return found + ([] if browser else [("lost", f"{walker.user} does not get in")])
 
 
+def undelivered(nodes: Nodes) -> list[str]:
+    """Messages that are not on their way although every worker is there, and texts that the store calls sent and the gateway never had.
+    What a worker took with it when it died is due again when its lease is over."""
+    end, due = time.monotonic() + 20, "SELECT id FROM outbox WHERE state = 'waiting' AND next_ms <= ?"
+    with Ticking(nodes):
+        since = int(nodes.now() * 1000)
+        while (late := store.rows(nodes.data, due, since)) and time.monotonic() < end:
+            time.sleep(0.2)
+    sent, had = store.rows(nodes.data, "SELECT id FROM outbox WHERE kind = 'text' AND state = 'sent'"), {text.key for text in nodes.gateway.texts}
+    return [f"{key} is due" for (key,) in late] + [f"{key} was never sent" for (key,) in sent if key not in had]
+
+
 class Ticking:
     """The clock of an authenticator's app moves on meanwhile, thirty times as fast as a real one."""
 
@@ -284,7 +297,8 @@ class Ticking:
 
 
 def planted(nodes: Nodes, walkers: list[Walker]) -> None:
-    """The comparison is not blind: a lost credential, a lost password, a code accepted again and a session of nobody's are found."""
+    """The comparison is not blind: a lost credential, a lost password, a code accepted again, a session of nobody's and messages that
+    nobody got are found."""
     first, second, third, fourth = walkers[:4]
     person = "(SELECT id FROM person WHERE name = '{}')".format
     engine.change(nodes.data, f"UPDATE credential SET state = 'retired' WHERE id = '{sorted(first.kept)[0]}'")
@@ -307,3 +321,11 @@ def planted(nodes: Nodes, walkers: list[Walker]) -> None:
         f"WHERE activity = '{store.ACTIVITIES['signedIn']}' AND person_id = {person(fourth.user)} LIMIT 1",
     )
     assert any(kind == "alive" for kind, _ in fourth.compare())
+    # No worker knows what to do with such a message, so that it stays.
+    for key, kind, state in (("lost", "text", "sent"), ("stuck", "nothing", "waiting")):
+        columns = "organisation_id, sealed, not_after_ms, tries, next_ms, created_ms"
+        engine.change(
+            nodes.data,
+            f"INSERT INTO outbox (id, kind, state, {columns}) SELECT '{key}', '{kind}', '{state}', {columns} FROM outbox WHERE kind = 'text' LIMIT 1",
+        )
+    assert undelivered(nodes) == ["stuck is due", "lost was never sent"]
