@@ -55,11 +55,13 @@ class PushService(Loopback):
         told = {"endpoint": f"{self.origin}/push/phone", "p256dh": list(self.point), "auth": list(self.secret)}
         return (
             f"const told = {json.dumps(told)};"
-            "const subscription = { endpoint: told.endpoint, getKey: (name) => new Uint8Array(told[name]).buffer };"
             "let taken = null;"
+            "const subscription = { endpoint: told.endpoint, getKey: (name) => new Uint8Array(told[name]).buffer,"
+            "  unsubscribe: async () => { taken = null; return true; } };"
             "PushManager.prototype.getSubscription = async () => taken;"
             "PushManager.prototype.subscribe = async (options) => {"
             "  if (!options.userVisibleOnly || new Uint8Array(options.applicationServerKey).length !== 65) throw new Error('refused');"
+            "  globalThis.subscriptions = (globalThis.subscriptions ?? 0) + 1;"
             "  return (taken = subscription); };"
         )
 

@@ -81,7 +81,7 @@ def code_on(phone) -> str:
     return phone.page.locator(".row .key").inner_text().replace(" ", "").strip()
 
 
-def test_wizard_and_next_day(server, person, phone):
+def test_wizard_and_next_day(server, person, new_person, phone):
     """Somebody new registers the app, approves with it, and types its code another time."""
     change_policy(server, WITH_PUSH)
     sign_in(person, "ada")
@@ -112,6 +112,13 @@ def test_wizard_and_next_day(server, person, phone):
     person.see_heading("Hello, Ada")
     # Nobody waits for the approval any more.
     phone.see_heading("Converge app").see("Nothing is asked of you now")
+
+    # Somebody else of the family has the same phone: each account has its own codes, and only its own is asked.
+    ben = new_person(server)
+    sign_in_ben(ben, server)
+    add_app(ben, phone)
+    expect(phone.page.locator(".row .key")).to_have_count(2)
+    assert len(set(code.inner_text() for code in phone.page.locator(".row .key").all())) == 2
 
 
 def code_on_hidden(phone) -> str:
@@ -218,7 +225,7 @@ def test_installation_is_explained(server, new_person):
 
 @pytest.mark.engines
 def test_push(push_server, new_person):
-    """A message wakes the phone, encrypted for it alone; where nobody takes it any more, it is the last; and the app asks all the same."""
+    """A message wakes the phone, encrypted for it alone; an address that died is replaced once, and without one the app asks all the same."""
     server, service = push_server, push_server.push_service
     phone = new_phone(server, new_person)
     phone.context.add_init_script(service.script())
@@ -235,12 +242,25 @@ def test_push(push_server, new_person):
     ben.see_heading("Hello, Ben")
     assert not service.faults, service.faults
     sign_out(ben)
-    service.answer = 410
-    for _ in range(2):
+
+    def sign_in_again() -> None:
         server.advance(minutes=11)
         sign_in(ben, "ben").see_heading(WAITING)
         approve(phone, number_on(ben))
         ben.see_heading("Hello, Ben")
         sign_out(ben)
-    wait_for("the one refused message", lambda: service.refused or None)
-    assert service.refused == 1 and len(service.pushes) == taken
+
+    # The service knows the phone no more: the app asks it for another address, once.
+    service.answer = 410
+    sign_in_again()
+    wait_for("the refused message", lambda: service.refused or None)
+    wait_for("another address", lambda: phone.page.evaluate("subscriptions") == 2 or None)
+    service.answer = None
+    sign_in_again()
+    wait_for("the next message", lambda: len(service.pushes) > taken or None)
+    service.answer = 410
+    sign_in_again()
+    wait_for("the second refused message", lambda: service.refused == 2 or None)
+    # Nobody there: it was the last, and the app asks all the same.
+    sign_in_again()
+    assert service.refused == 2 and len(service.pushes) == taken + 1

@@ -47,6 +47,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case emailOwnDomain = "email.own-domain"
         case limitReached = "limit.reached"
         case notAllowed = "method.not-allowed"
+        case methodGone = "method.gone"
         case lastMethod = "method.last"
         case changedElsewhere = "changed.elsewhere"
         case flowExpired = "flow.expired"

@@ -58,8 +58,10 @@ public enum AppPassword: AuthenticationMethod {
 }
 
 extension Standing {
-    /// Whether the person may make app passwords: policy has them, and a second step is enforced.
+    /// Whether the person may make app passwords: policy has them, a second step is enforced, and there is one. During the days of grace
+    /// the password alone would make doors that stay open afterwards.
     public var mayMakeAppPasswords: Bool {
         policy.methods.appPasswords.allowed && (policy.mfaRequired || person.mfaState == .enforced || person.isAdministrator)
+            && anythingCountsForSignIn
     }
 }

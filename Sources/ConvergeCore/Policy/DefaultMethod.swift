@@ -78,4 +78,10 @@ extension Standing {
     public func inDefaultOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
         DefaultMethod.ordered(uses, credentials: credentials, systemPreferred: policy.methods.strongestFirst)
     }
+
+    /// The same with everything else behind: the quickest way to a proof comes first in a list.
+    public func quickestFirst(_ uses: [CredentialUse]) -> [CredentialUse] {
+        let first = inDefaultOrder(uses)
+        return first + uses.filter { !first.contains($0) }
+    }
 }

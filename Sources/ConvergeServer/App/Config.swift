@@ -132,6 +132,9 @@ public struct Config: Sendable {
         if let carrier, !carrier.url.hasPrefix("https://"), !Self.isLoopback(carrier.url) {
             problems.append("carrier.url must begin with https://.")
         }
+        if pushHosts.entries.contains(where: { $0.hasPrefix("http://") && !Self.isLoopback($0) }) {
+            problems.append("push.hosts may name a host with http:// only on loopback.")
+        }
         guard problems.isEmpty else { throw ConfigError(problems: problems) }
     }
 

@@ -107,25 +107,32 @@ public struct CredentialStore: Sendable {
         try db.execute("DELETE FROM access_pass WHERE credential_id = \(id)")
     }
 
-    /// What a credential became: itself, or whatever replaced it since.
+    /// What a credential became: itself, or whatever replaced it since. A replacement that was taken back became nothing.
     public func successor(of id: CredentialID, of person: PersonID, _ db: any Connection) throws -> CredentialRecord? {
         var id = id, seen: Set<CredentialID> = []
         while seen.insert(id).inserted,
-            let row = try db.row("SELECT replaced_by FROM credential WHERE id = \(id) AND person_id = \(person) AND state = 'retired'"),
+            let row = try db.row(
+                """
+                SELECT replaced_by FROM credential
+                WHERE id = \(id) AND person_id = \(person) AND state = 'retired' AND retired_reason <> 'undone'
+                """),
             let next = try row.optionalID("replaced_by", as: CredentialSubject.self)
         { id = next }
         return try find(id, of: person, db)
     }
 
     /// What a person replaced within the last day and can take back, newest first: what took its place is still there.
-    public func undoable(of person: PersonID, now: Moment, _ db: any Connection) throws -> [(old: CredentialRecord, new: CredentialID)] {
+    func undoable(of person: PersonID, now: Moment, _ db: any Connection) throws -> [Replacement] {
         try db.rows(
             """
             SELECT old.* FROM credential old JOIN credential new ON new.id = old.replaced_by
             WHERE old.person_id = \(person) AND old.state = 'retired' AND old.retired_reason = 'replaced' AND old.sealed <> ''
                 AND old.retired_ms > \(now - Self.undoLife) AND new.state = 'active' ORDER BY old.retired_ms DESC, old.id
             """
-        ).map { row in (try record(row), try row.id("replaced_by", as: CredentialSubject.self)) }
+        ).map { row in
+            Replacement(
+                old: try record(row), new: try row.id("replaced_by", as: CredentialSubject.self), at: try row.moment("retired_ms"))
+        }
     }
 
     /// Nothing that a person replaced can be taken back any more.
@@ -254,5 +261,21 @@ public struct CredentialStore: Sendable {
             fromFirstWizard: try row.bool("from_first_wizard"), validFrom: try row.optionalMoment("valid_from_ms"),
             validUntil: try row.optionalMoment("valid_until_ms"), remaining: try row.optionalInt("remaining"),
             inOwnMailDomain: try row.bool("own_mail_domain"), authenticator: try row.optionalText("authenticator").flatMap { AAGUID($0) })
+    }
+}
+
+/// A credential that its owner replaced, and can take back.
+struct Replacement: Sendable {
+    let old: CredentialRecord
+    let new: CredentialID
+    let at: Moment
+
+    /// Whether a session shows what taking it back asks for: the new one, or another second step, proven since. Whoever has only the old
+    /// thing may be the reason why it was replaced.
+    func mayBeUndone(by session: SessionRecord, _ standing: Standing) -> Bool {
+        let counting = standing.counting(for: .signIn)
+        return session.proofs.contains { proof in
+            proof.at >= at && proof.use.credential != old.id && (proof.use.credential == new || counting.contains(proof.use))
+        }
     }
 }

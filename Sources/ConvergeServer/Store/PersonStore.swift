@@ -29,9 +29,9 @@ public struct PersonStore: Sendable {
         self.organisation = organisation
     }
 
-    /// Everything of a person, and whether the directory knows an office number.
+    /// Everything of a person, and whether the directory knows an office number that waits to be confirmed.
     private static let select: SQL = """
-        SELECT person.*, EXISTS (SELECT 1 FROM credential WHERE person_id = person.id AND method = 'officePhone' AND state <> 'retired')
+        SELECT person.*, EXISTS (SELECT 1 FROM credential WHERE person_id = person.id AND method = 'officePhone' AND state = 'unconfirmed')
             AS has_office FROM person
         """
 

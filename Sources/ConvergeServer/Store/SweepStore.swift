@@ -28,12 +28,13 @@ struct SweepStore: Sendable {
             Over(table: "session", key: "id", condition: "ends_ms < \(before)"),
             Over(table: "outbox", key: "id", condition: "state <> 'waiting' AND done_ms < \(before)"),
             Over(table: "approval", key: "id", condition: "until_ms < \(before)"),
-            // An app goes with its credential; a registration that no app came to goes at once.
+            // An app goes with its credential, once that cannot be taken back any more; a registration that no app came to goes at once.
             Over(
                 table: "authenticator", key: "id",
                 condition: """
                     until_ms < \(before) AND NOT EXISTS
-                        (SELECT 1 FROM credential WHERE credential.id = authenticator.id AND credential.state <> 'retired')
+                        (SELECT 1 FROM credential
+                         WHERE credential.id = authenticator.id AND (credential.state <> 'retired' OR credential.sealed <> ''))
                     """),
             Over(table: "notice_link", key: "hash", condition: "expires_ms < \(before)"),
             Over(table: "admin_code", key: "hash", condition: "expires_ms < \(before)"),

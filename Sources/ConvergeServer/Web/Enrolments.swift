@@ -65,7 +65,9 @@ struct Registrar {
     /// - Parameter firstWizard: the person's first wizard; its credentials are exempt from the minimum age for a reset.
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
-        let context = try context(state), step = method.continueEnrolment(state, try lookedUp(input), context)
+        let context = try context(state)
+        guard mayType(input, state) else { return .waiting(state, method.prompt(state, context), Refusal(.notAllowed)) }
+        let step = method.continueEnrolment(state, try lookedUp(input), context)
         try keep(step.offer)
         if let message = step.message, let refusal = try refusalToSend(message) {
             // Nothing was sent, so the codes are those from before; what was typed is kept.
@@ -89,6 +91,26 @@ struct Registrar {
         return .finished(Proof(use: use, at: dossier.now, references: new.references))
     }
 
+    /// Whether what is typed may be the person's own choice. What the directory keeps is confirmed as it is, whatever a form says.
+    private func mayType(_ input: EnrolmentInput, _ state: EnrolmentState) -> Bool {
+        switch input {
+        case .email, .phone, .changeContact: isConfirming(input, state) || dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: state.method))
+        case .sendAgain, .code, .answer: true
+        }
+    }
+
+    /// The very value that the directory has.
+    private func isConfirming(_ input: EnrolmentInput, _ state: EnrolmentState) -> Bool {
+        guard let record = state.confirms.flatMap({ dossier.credential($0) }), record.credential.state == .unconfirmed,
+            let content = try? instance.credentials.open(record).content
+        else { return false }
+        return switch input {
+        case .phone(let typed, _, _): typed == content.dialled?.typed
+        case .email(let typed): typed == content.email?.address
+        case .changeContact, .sendAgain, .code, .answer: false
+        }
+    }
+
     /// An answer with what the store knows about it.
     private func lookedUp(_ input: EnrolmentInput) throws -> EnrolmentInput {
         guard case .answer(var answer) = input, !answer["serial"].isEmpty else { return input }
@@ -110,6 +132,9 @@ struct Registrar {
 
     private func refusalToFinish(_ new: NewCredential) -> Refusal? {
         let channel = instance.credentials.channelKey(new.channelSource)
+        // A value that only the directory sets is confirmed by its owner, and no other takes its place.
+        let isOwners = dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: new.method))
+        guard isOwners || known(new, channel) != nil else { return Refusal(.notAllowed) }
         let same = dossier.credentials.contains {
             $0.credential.channel == channel && $0.credential.state == .active && $0.id != new.replaces && $0.id != new.confirms
                 && $0.credential.method == new.method
@@ -162,8 +187,9 @@ struct Registrar {
         if let token = new.token, try !instance.tokens.activate(token, as: credential.id, of: dossier.person.id, db) { throw Overtaken() }
         // A value of the directory that was replaced by another one is gone with it.
         if let old = new.replaces ?? new.confirms {
-            // What was switched off as lost or not theirs does not come back.
-            let undoable = new.replaces != nil && dossier.credential(old)?.credential.state == .active
+            // What was switched off as lost or not theirs does not come back, nor a token that is in the drawer again for anybody.
+            let before = dossier.credential(old)?.credential
+            let undoable = new.replaces != nil && before?.state == .active && before?.method != .hardwareToken
             try instance.credentials.retire(old, reason: "replaced", replacedBy: credential.id, undoable: undoable, at: now, db)
         }
         return credential.use(new.verifiedBy)

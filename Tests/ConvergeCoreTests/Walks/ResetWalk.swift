@@ -31,6 +31,12 @@ struct ResetCase: Sendable {
         ("Converge app", [credential(.convergeApp) { $0.channel = "app" }]),
         ("Converge app, phone", [credential(.convergeApp) { $0.channel = "app" }, phone]),
         ("mailbox, questions", [mailbox, questions]),
+        (
+            "passkey, hardware token, mailbox",
+            [
+                credential(.passkey) { $0.channel = "passkey" }, credential(.hardwareToken) { $0.channel = "token" }, mailbox,
+            ]
+        ),
         ("questions", [questions]),
         ("phone, recovery codes", [phone, credential(.recoveryCodes) { $0.channel = "codes" }]),
         ("directory phone, mailbox", [unconfirmed(phone), mailbox]),

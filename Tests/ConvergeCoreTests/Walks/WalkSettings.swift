@@ -17,7 +17,7 @@ struct WalkSetting {
 
 /// What cannot be reached. A capability that this release cannot verify never can, as the server says it.
 enum WalkTrouble: String, CaseIterable {
-    case none, gateways, budgets
+    case none, gateways, telephone, budgets
 
     /// Whether a use of some capability is out of reach.
     func cuts(_ capability: Capability) -> Bool {
@@ -25,6 +25,8 @@ enum WalkTrouble: String, CaseIterable {
         return switch self {
         case .none: false
         case .gateways: capability == .text || capability == .emailCode
+        // Neither calls nor approvals: what travels over a network that is down.
+        case .telephone: [.text, .call, .alternateCall, .officeCall, .appNotification].contains(capability)
         case .budgets: capability == .text || capability == .emailCode || capability == .appCode
         }
     }
@@ -108,6 +110,7 @@ enum WalkSpace {
             WalkChoice("text") { $0.document.mfa[0].allow = [.text] },
             WalkChoice("app") { $0.document.mfa[0].allow = [.appCode] },
             WalkChoice("app and text") { $0.document.mfa[0].allow = [.appCode, .text] },
+            WalkChoice("everything") { $0.document.mfa[0].allow = Set(Capability.allCases.filter(canSignIn)) },
         ])
 
     /// What has to be registered, beside what is demanded.
@@ -197,7 +200,19 @@ enum WalkSpace {
                 holds(&$0, [.mobilePhone])
                 $0.credentials.append(pass { $0.validUntil = noon })
             },
-            WalkChoice("passkey of a later release") { holds(&$0, [.passkey]) },
+            WalkChoice("passkey") { holds(&$0, [.passkey]) },
+            WalkChoice("passkey, directory office phone") {
+                holds(&$0, [.passkey])
+                $0.credentials.append(directory(.officePhone))
+                $0.person.hasDirectoryOfficePhone = true
+            },
+            WalkChoice("Converge app") { holds(&$0, [.convergeApp]) },
+            WalkChoice("hardware token and questions") { holds(&$0, [.hardwareToken, .securityQuestions]) },
+            WalkChoice("phone, second phone, office phone") { holds(&$0, [.mobilePhone, .alternatePhone, .officePhone]) },
+            WalkChoice("suspended Converge app, app password") {
+                holds(&$0, [.convergeApp]) { $0.state = .suspended }
+                $0.credentials.append(credential(.appPassword))
+            },
             WalkChoice("wiped") { wiped(&$0) },
             WalkChoice("wiped, pass") {
                 wiped(&$0); $0.credentials = [pass()]
@@ -255,6 +270,10 @@ enum WalkSpace {
     static let dimensions = [demand, allow, wants, holding, door, trouble, password, campaign]
 
     // MARK: how a value is made
+
+    private static func canSignIn(_ capability: Capability) -> Bool {
+        MethodRegistry.implementedCapabilities.contains(capability) && MethodRegistry.traits(of: capability).signIn == .counts
+    }
 
     private static func demand(
         _ setting: inout WalkSetting, _ never: Bool, _ had: Bool, _ change: (inout WalkSetting) -> Void = { _ in }

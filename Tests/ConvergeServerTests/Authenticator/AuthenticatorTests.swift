@@ -287,6 +287,33 @@ struct AuthenticatorTests {
         #expect(try await kit.phone.poll().1.problem == "gone")
     }
 
+    @Test("an app that was replaced keeps what it has for a day, and is good again when its owner takes the change back")
+    func replaced() async throws {
+        let kit = try await AppKit(), server = kit.server, browser = kit.browser, old = kit.phone.credential, other = TestPhone(server, key: 2)
+        // Long after its activation: what is over was swept.
+        server.clock.advance(by: .days(30))
+        try await browser.signIn("ada", returnTo: "/security-info/new-phone")
+        if browser.page.number != "none" {
+            try await kit.phone.answer(try await kit.phone.asked(), number: browser.page.number)
+            try await browser.submit("/answer")
+        }
+        let form = try #require(browser.page.forms.first { $0.hidden["credential"] == old.text }, "\(browser.page.text)")
+        try await browser.post(form.action, form.hidden)
+        try await kit.connect(other)
+        #expect(try await kit.phone.poll().1.problem == "replaced")
+        try await Sweeper(server.instance).sweep()
+        #expect(try await kit.phone.poll().1.problem == "replaced")
+        try await browser.open("/security-info")
+        try await browser.submit("/security-info/undo", ["credential": old.text])
+        #expect(browser.page.says("We took the change back"), "\(browser.page.text)")
+        #expect(try await kit.phone.poll().1.problem == nil)
+        #expect(try await other.poll().1.problem == "gone")
+        let tab = try await kit.begin()
+        try await kit.phone.answer(try await kit.phone.asked(), number: tab.page.number)
+        try await tab.submit("/answer")
+        #expect(tab.page.path == "/", "\(tab.page.text)")
+    }
+
     @Test("a second gate of a reset")
     func reset() async throws {
         let kit = try await AppKit(), server = kit.server

@@ -20,8 +20,15 @@ struct CallKit {
             registration: [RegistrationRule(name: "All", requireForMFA: true, requireForReset: true, recoveryCodes: false)])
     }
 
-    static func server(_ policy: PolicyDocument = policy()) async throws -> TestServer {
-        try await TestServer(policy: policy, configure: { $0.carrier = settings }, box: nil)
+    static func server(
+        _ policy: PolicyDocument = policy(), configure: @escaping (inout Config) -> Void = { _ in }
+    ) async throws -> TestServer {
+        try await TestServer(
+            policy: policy,
+            configure: {
+                $0.carrier = settings
+                configure(&$0)
+            }, box: nil)
     }
 
     /// Sends a report; the signature is right unless another one is given.

@@ -9,8 +9,10 @@ import Testing
 @Suite("Calls")
 struct CallTests {
     /// Somebody with a phone has begun to sign in, and it rings.
-    private func ringing(_ policy: PolicyDocument = CallKit.policy()) async throws -> (TestServer, TestBrowser, String, PersonID) {
-        let server = try await CallKit.server(policy), browser = TestBrowser(server), ada = try await server.add("ada")
+    private func ringing(
+        _ policy: PolicyDocument = CallKit.policy(), configure: @escaping (inout Config) -> Void = { _ in }
+    ) async throws -> (TestServer, TestBrowser, String, PersonID) {
+        let server = try await CallKit.server(policy, configure: configure), browser = TestBrowser(server), ada = try await server.add("ada")
         try await server.give(ada, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: CallKit.number)), by: .call)
         try await browser.signIn("ada")
         #expect(browser.page.heading == "Answer your phone and press #")
@@ -117,8 +119,10 @@ struct CallTests {
             ("completed", "The call ended without a #"), ("canceled", "Nobody answered"),
         ])
     func ends(status: String, heading: String) async throws {
-        let (server, browser, path, _) = try await ringing()
+        let (server, browser, path, ada) = try await ringing()
         #expect(try await CallKit.report(server, path + "/status", ["CallStatus": status]).status == 204)
+        let noted = try await server.audit(of: ada).filter { $0.activity == .challengeAnswered && !$0.success }
+        #expect(noted.count == 1 && noted.first?.reason?.hasPrefix("call.") == true, "\(noted)")
         #expect(try await browser.open(browser.page.path).heading == heading)
         #expect(browser.page.says("Call again") && !browser.page.says("I have pressed #"))
     }
@@ -241,6 +245,91 @@ struct CallTests {
             try server.instance.dossier(ada, knownBrowser: true, now: server.clock.now, db)?.standing
         }
         #expect(standing?.missingGates == 1)
+    }
+
+    /// Ada with a number of the directory, when only office phones count.
+    private func office(byOwner: Bool = false) async throws -> (TestServer, TestBrowser, PersonID) {
+        var policy = CallKit.policy()
+        policy.mfa[0].allow = [.officeCall]
+        policy.reset[0].allow = [.officeCall]
+        policy.phones.officeByOwner = byOwner
+        let server = try await CallKit.server(policy), browser = TestBrowser(server), ada = try await server.add("ada")
+        try await server.give(
+            ada, .officePhone, content: CredentialContent(phone: PhoneNumber(e164: "+441174960150")), by: .officeCall, state: .unconfirmed,
+            source: .directory)
+        try await browser.signIn("ada")
+        return (server, browser, ada)
+    }
+
+    private func calls(_ server: TestServer) async throws -> Int? {
+        try await server.instance.database.read { db in try db.row("SELECT COUNT(*) AS n FROM approval")?.int("n") }
+    }
+
+    @Test("the directory's office number is confirmed as it is: no form that somebody writes names another")
+    func officeIsTheDirectorys() async throws {
+        let (server, browser, ada) = try await office()
+        try await browser.submit("/start")
+        let form = try #require(browser.page.forms.first { $0.action.hasSuffix("/confirm") }, "\(browser.page.text)")
+        let flow = String(form.action.dropLast("/confirm".count))
+        for (action, fields) in [
+            ("/phone", ["country": "GB", "number": "07700 900999"]), ("/wrong", [:]), ("/change", [:]),
+            ("/phone", ["country": "GB", "number": "0117 496 0150 ext. 4"]),
+        ] {
+            try await browser.post(flow + action, form.hidden.merging(fields) { $1 })
+            #expect(try await calls(server) == 0, "\(action) called somebody")
+        }
+        #expect(!browser.page.forms.contains { $0.action.hasSuffix("/phone") }, "\(browser.page.text)")
+        try await browser.open(flow)
+        try await browser.submit("/confirm")
+        #expect(try await calls(server) == 1)
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/enrol")
+        let states = try await server.instance.database.read { db in try server.instance.credentials.all(of: ada, db) }
+        #expect(states.map(\.credential.state) == [.active] && states.first?.hint == "50", "\(browser.page.text)")
+    }
+
+    @Test("an office number that was reported is not asked for again, and no other takes its place")
+    func reportedOffice() async throws {
+        let (server, browser, ada) = try await office()
+        try await browser.submit("/start")
+        try await browser.submit("/confirm")
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/enrol")
+        let other = TestBrowser(server)
+        try await other.signIn("ada")
+        if other.page.forms.contains(where: { $0.action.hasSuffix("/use") }) { try await other.submit("/use") }
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "0#"])
+        let standing = try await server.instance.database.read { db in
+            try server.instance.dossier(ada, knownBrowser: true, now: server.clock.now, db)?.standing
+        }
+        #expect(standing?.credentials.map(\.state) == [.suspended] && standing?.person.hasDirectoryOfficePhone == false)
+    }
+
+    @Test("where policy opens it, the owner types another office number, and deletes it")
+    func officeByOwner() async throws {
+        let (server, browser, ada) = try await office(byOwner: true)
+        try await browser.submit("/start")
+        try await browser.submit("/confirm")
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/enrol")
+        try await browser.submit("/finish")
+        try await browser.open("/security-info")
+        let row = try #require(browser.page.forms.first { $0.action == "/security-info/change" }, "\(browser.page.text)")
+        try await browser.post(row.action, row.hidden)
+        try await browser.submit("/phone", ["country": "GB", "number": "0117 496 0188 ext. 7"])
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/enrol")
+        let held = try await server.instance.database.read { db in try server.instance.credentials.all(of: ada, db) }
+        #expect(held.map(\.credential.state) == [.active] && held.first?.hint == "07", "\(browser.page.text)")
+        #expect(browser.page.links.contains { $0.href.hasPrefix("/security-info/delete/") })
+    }
+
+    @Test("one or more digits before # report fraud, as the organisation chose; nothing else does", arguments: [("0", "0#"), ("12", "12#")])
+    func digits(chosen: String, typed: String) async throws {
+        let (server, browser, path, ada) = try await ringing(configure: { $0.fraudDigits = chosen })
+        _ = try await CallKit.report(server, path + "/key", ["Digits": typed])
+        #expect(try await server.audit(of: ada).contains { $0.activity == .fraudReported })
+        #expect(try await browser.open(browser.page.path).path.hasPrefix("/sign-in"))
     }
 
     @Test("an extension is read behind an office number only, and dialled after a pause")

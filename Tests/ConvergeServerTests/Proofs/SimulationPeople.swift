@@ -35,17 +35,22 @@ struct SimulationPeople {
         return PolicyScope(.selected, groups: [chance.one(groupIDs), chance.one(groupIDs)], except: Set(chance.some(groupIDs, 15)))
     }
 
+    private static let signIn: [Capability] = [
+        .appCode, .text, .appNotification, .hardwareCode, .passkey, .call, .alternateCall, .officeCall,
+    ]
+    private static let reset: [Capability] = [.appCode, .text, .emailCode, .appNotification, .call, .officeCall, .securityQuestions]
+
     private func mfaRule(_ index: Int, _ chance: inout Seeded) -> MFARule {
         MFARule(
-            name: "Sign-in \(index)", scope: scope(&chance), required: chance.chance(70), allow: Set(chance.some([.appCode, .text], 70)),
-            exclude: Set(chance.some([.appCode, .text], 10)), graceDays: chance.maybe(0...20, 40),
+            name: "Sign-in \(index)", scope: scope(&chance), required: chance.chance(70), allow: Set(chance.some(Self.signIn, 60)),
+            exclude: Set(chance.some(Self.signIn, 10)), graceDays: chance.maybe(0...20, 40),
             rememberBrowserDays: chance.maybe(0...20), exemptTrustedNetworks: chance.chance(30))
     }
 
     private func resetRule(_ index: Int, _ chance: inout Seeded) -> ResetRule {
         ResetRule(
             name: "Reset \(index)", scope: scope(&chance), includeGuests: chance.chance(50), gates: chance.number(1...2),
-            allow: Set(chance.some([.appCode, .text, .emailCode], 70)), options: Set(chance.some([.recoveryCode])),
+            allow: Set(chance.some(Self.reset, 60)), options: Set(chance.some([.recoveryCode])),
             reconfirmDays: chance.maybe(0...200), skipsMax: chance.maybe(0...3), ownMailDomainsCount: chance.chance(30))
     }
 
@@ -96,6 +101,13 @@ struct SimulationPeople {
             let phone = PhoneNumber(e164: "+4477009\(key)"), content = CredentialContent(phone: phone)
             made.append(credential(.mobilePhone, content, now, &chance))
             if chance.chance(20) { made.append(credential(.officePhone, content, now, &chance)) }
+            if chance.chance(10) {
+                let second = CredentialContent(phone: PhoneNumber(e164: "+4477008\(key)"))
+                made.append(credential(.alternatePhone, second, now, &chance))
+            }
+        }
+        for kind: MethodKind in [.convergeApp, .hardwareToken, .passkey, .securityQuestions] where chance.chance(12) {
+            made.append(credential(kind, CredentialContent(secret: Secret("0123456789\(key)01234")), now, &chance))
         }
         if chance.chance(45) {
             let own = chance.chance(20), email = EmailAddress("p\(key)@\(own ? "example.org" : "mail.example")")
@@ -109,8 +121,9 @@ struct SimulationPeople {
     private func credential(
         _ method: MethodKind, _ content: CredentialContent, _ now: Moment, own: Bool = false, _ chance: inout Seeded
     ) -> (Credential, CredentialContent) {
-        let traits = MethodRegistry.traits(of: method), isEmergency = method == .recoveryCodes || method == .temporaryAccessPass
-        let source = isEmergency ? CredentialSource.person : chance.one([.person, .person, .person, .directory, .administrator, .import])
+        let traits = MethodRegistry.traits(of: method)
+        let isMadeHere = ![.totpApp, .mobilePhone, .alternatePhone, .officePhone, .email].contains(method)
+        let source = isMadeHere ? CredentialSource.person : chance.one([.person, .person, .person, .directory, .administrator, .import])
         let state: CredentialState =
             if source == .directory || source == .import || method == .officePhone { .unconfirmed } else {
                 chance.one([.active, .active, .active, .active, .suspended])

@@ -71,7 +71,7 @@ struct SimulationTests {
             let canWait = page.forms.contains { $0.action.hasSuffix("/postpone") }
             return Reached(outcome: canWait ? "wizard-postponable" : "wizard", ways: ways)
         }
-        let proofs = ["code.heading.app", "code.heading.text", "code.heading.mail", "code.heading.recovery", "code.heading.pass"]
+        let proofs = ["code.heading.app", "code.heading.text", "code.heading.mail", "code.heading.recovery", "code.heading.pass", "passkey.use.heading"]
         let asking =
             ["text", "mail", "call", "app"].map { "send.heading.\($0)" } + ["calling.heading", "approve.heading", "others.heading"]
         guard (proofs + asking).contains(where: { heading($0) == page.heading }) else {

@@ -67,6 +67,17 @@ struct AppPasswordTests {
         #expect(try await home.appPasswords().count == 1)
     }
 
+    @Test func `as long as nothing is registered that could be a second step, the password alone makes none`() async throws {
+        let server = try await TestServer(), browser = TestBrowser(server)
+        try await server.changePolicy {
+            $0.methods.appPasswords.allowed = true
+            $0.registration = []
+        }
+        try await server.add("ben")
+        try await browser.signIn("ben", returnTo: "/security-info/app-passwords")
+        #expect(!browser.page.forms.contains { $0.action == "/security-info/app-passwords" }, "\(browser.page.text)")
+    }
+
     @Test func `forty and no more`() async throws {
         let home = try await home(), instance = home.server.instance, ada = home.ada, now = home.server.clock.now
         try await instance.database.write { db in

@@ -56,6 +56,20 @@ struct DeleteTests {
         return try await server.send(.post, path, headers: headers, body: body).1[.location] ?? "nowhere"
     }
 
+    @Test func `a phone deleted elsewhere while its code is being typed: the code is worth nothing, and the page says why`() async throws {
+        let home = try await Household(), browser = home.browser, other = TestBrowser(home.server), phone = home.phone
+        try await home.signIn(to: "/security-info/delete/\(phone)")
+        try await other.signIn("ada")
+        try await other.submit("/use", ["use": "\(phone).text"])
+        let code = try await home.server.latestCode(to: Household.phoneNumber)
+        try await browser.submit("/security-info/delete/\(phone)")
+        try await other.submit("/answer", ["code": code])
+        #expect(other.page.status == 422 && other.page.says("was deleted or switched off in the meantime"), "\(other.page.text)")
+        try await other.submit("/use", ["use": "\(home.app).appCode"])
+        try await other.submit("/answer", ["code": home.appCode])
+        #expect(other.page.path == "/", "\(other.page.text)")
+    }
+
     @Test func `a page that another tab overtook asks again instead of deleting`() async throws {
         let home = try await Household(policy: Self.open)
         try await home.signIn(to: "/security-info")

@@ -42,6 +42,21 @@ struct HardwareTokenTests {
         try await browser.submit("/enrol", ["serial": serial, "code": code])
     }
 
+    @Test func `a token that was replaced lies in the drawer again: nobody takes that back`() async throws {
+        let home = try await home(), server = home.server, browser = home.browser, instance = server.instance, ada = home.ada
+        try await home.signIn(to: "/security-info")
+        try await addToken(browser, serial: "OT-000 17", code: Self.shown(server.clock.now))
+        try await server.administration.returnToken("OT-00018")
+        try await browser.open("/security-info")
+        let csrf = try #require(browser.page.forms.first { $0.hidden["csrf"] != nil }?.hidden["csrf"])
+        try await browser.post("/security-info/replace", ["csrf": csrf, "credential": try await home.token().text])
+        let totp = try #require(TOTP(secret: Secret(bytes: Array(1...20))))
+        try await browser.submit("/enrol", ["serial": "OT-00018", "code": totp.code(step: totp.step(at: server.clock.now)).text])
+        #expect(try await inventory(server) == ["OT-000 17 available -", "OT-00018 activated ada"], "\(browser.page.text)")
+        let now = server.clock.now
+        #expect(try await instance.database.read { db in try instance.credentials.undoable(of: ada, now: now, db).isEmpty })
+    }
+
     @Test func `from the drawer to a sign-in and back: a fob whose clock is minutes off`() async throws {
         let home = try await home(), server = home.server, browser = home.browser
         #expect(try await inventory(server) == ["OT-000 17 available -", "OT-00018 assigned ben"])

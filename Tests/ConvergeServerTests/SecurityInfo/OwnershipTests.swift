@@ -43,6 +43,15 @@ struct OwnershipTests {
         #expect(Self.standing([]).addability(of: .email) == .open)
     }
 
+    @Test func `a second phone comes after a mobile phone`() {
+        let policy = Self.policy(mfa: [.appCode, .alternateCall])
+        #expect(Self.standing([Self.held("a", .totpApp)], policy).addability(of: .alternatePhone) == .needs(.mobilePhone))
+        #expect(
+            Self.standing([Self.held("p", .mobilePhone, state: .suspended)], policy).addability(of: .alternatePhone)
+                == .needs(.mobilePhone))
+        #expect(Self.standing([Self.held("p", .mobilePhone)], policy).addability(of: .alternatePhone) == .open)
+    }
+
     @Test func `a suspended one leaves room for another, and one that is replaced does too`() {
         #expect(Self.standing([Self.held("p1", .mobilePhone, state: .suspended)]).addability(of: .mobilePhone) == .open)
         let standing = Self.standing([Self.held("p1", .mobilePhone)])

@@ -149,13 +149,62 @@ struct PhoneGoneTests {
         try await browser.submit("/use", ["use": use(browser.page, .recoveryCode)])
         try await browser.submit("/answer", ["code": Self.codes[1]])
         try await browser.submit("/security-info/undo", ["credential": home.app.text])
-        #expect(browser.page.says("We took the change back"), "\(browser.page.text)")
+        #expect(browser.page.says("sign in again with what you have now"), "\(browser.page.text)")
+        #expect(try await home.states().filter { $0.hasPrefix("totpApp") } == ["totpApp active"], "still the new one")
+        let anew = TestBrowser(server)
+        try await anew.signIn("ada", returnTo: "/security-info")
+        try await anew.submit("/answer", ["code": anew.appCode(secret: key)])
+        try await anew.submit("/security-info/undo", ["credential": home.app.text])
+        #expect(anew.page.says("We took the change back"), "\(anew.page.text)")
         #expect(try await home.states().filter { $0.hasPrefix("totpApp") } == ["totpApp active"])
         let other = TestBrowser(server)
         try await other.signIn("ada")
         try await other.submit("/use", ["use": "\(home.app).appCode"])
         try await other.submit("/answer", ["code": home.appCode])
         #expect(other.page.path == "/", "the old app is good again")
+    }
+
+    @Test func `whoever has only the old phone takes nothing back, however fresh the proof with it`() async throws {
+        let home = try await home(), browser = home.browser, thief = TestBrowser(home.server)
+        try await home.signIn(to: "/security-info/new-phone")
+        try await home.signIn(thief, to: "/security-info")
+        let form = try #require(browser.page.forms.first { $0.hidden["credential"] == home.app.text }, "\(browser.page.text)")
+        try await browser.post(form.action, form.hidden)
+        try await browser.submit("/code", ["code": browser.appCode(secret: try #require(browser.page.key))])
+        try await thief.open("/security-info")
+        try await thief.submit("/security-info/undo", ["credential": home.app.text])
+        #expect(thief.page.says("sign in again with what you have now"))
+        try await browser.open("/security-info")
+        try await browser.submit("/security-info/undo", ["credential": home.app.text])
+        #expect(browser.page.says("We took the change back"), "the new one is proven in this session")
+    }
+
+    @Test func `a replacement that was taken back is nobody's successor`() async throws {
+        let home = try await home(), browser = home.browser, instance = home.server.instance, ada = home.ada, app = home.app
+        try await home.signIn(to: "/security-info/new-phone")
+        let form = try #require(browser.page.forms.first { $0.hidden["credential"] == home.app.text }, "\(browser.page.text)")
+        try await browser.post(form.action, form.hidden)
+        try await browser.submit("/code", ["code": browser.appCode(secret: try #require(browser.page.key))])
+        let new = try #require(try await instance.database.read { db in try instance.credentials.successor(of: app, of: ada, db) }).id
+        #expect(new != app)
+        try await browser.open("/security-info")
+        try await browser.submit("/security-info/undo", ["credential": app.text])
+        let then = try await instance.database.read { db in try instance.credentials.successor(of: new, of: ada, db) }
+        #expect(then?.id == new && then?.credential.state == .retired)
+    }
+
+    @Test func `with a fresh proof to give: ways without the phone, the quickest first, and on to the new one`() async throws {
+        let home = try await home(), browser = home.browser
+        try await home.signIn()
+        home.server.clock.advance(by: .minutes(20))
+        try await browser.open("/security-info")
+        try await browser.follow(link: "I don’t have my phone")
+        #expect(!browser.page.says("we don’t ask again in this browser today"))
+        try await browser.follow(link: "I have a new one")
+        #expect(!browser.page.says("Text a code") && !browser.page.says("authenticator app"), "\(browser.page.text)")
+        try await browser.submit("/use", ["use": use(browser.page, .recoveryCode), "phone": "new"])
+        try await browser.submit("/answer", ["code": Self.codes[0]])
+        #expect(browser.page.heading == "Move to your new phone", "\(browser.page.text)")
     }
 
     @Test func `after a day, or after a loss, nothing can be taken back`() async throws {

@@ -10,7 +10,7 @@ struct AppDesk {
 
     /// Why the app gets nothing; one word that its page has a sentence for.
     enum Problem: String, Error, Sendable {
-        case code, busy, malformed, clock, gone, suspended, foreign, decided, late
+        case code, busy, malformed, clock, gone, replaced, suspended, foreign, decided, late
         case firstCode = "first-code"
         case pushHost = "push-host"
 
@@ -18,7 +18,7 @@ struct AppDesk {
             switch self {
             case .code, .malformed, .firstCode, .pushHost: 422
             case .busy: 429
-            case .clock, .decided, .suspended: 409
+            case .clock, .decided, .suspended, .replaced: 409
             case .gone, .late: 410
             case .foreign: 403
             }
@@ -87,6 +87,8 @@ struct AppDesk {
         let name: String
         let requests: [Asked]
         let push: String?
+        /// Whether this app can be pushed to. A push service may have forgotten it.
+        let subscribed: Bool
     }
 
     /// What the person is asked now. Waits a moment for something new.
@@ -118,7 +120,8 @@ struct AppDesk {
                         challenge: approval.id.text, purpose: approval.purpose.rawValue, application: approval.asked.application,
                         network: approval.asked.network, browser: approval.asked.browser, known: approval.asked.isKnown,
                         first: approval.credential == nil, made: (approval.until - ConvergeApp.approvalLife).ms, until: approval.until.ms)
-                }, push: instance.config.pushHosts.isEmpty ? nil : instance.pushSender.publicKey)
+                }, push: instance.config.pushHosts.isEmpty ? nil : instance.pushSender.publicKey,
+                subscribed: app.record.content.push != nil)
         }
     }
 
@@ -221,13 +224,15 @@ struct AppDesk {
     private func app(_ db: any Connection) throws -> App {
         let id = CredentialID(request.form["credential"])
         guard let record = try instance.authenticators.find(id, db), let key = record.content.key else { throw Problem.gone }
-        let credential = try instance.credentials.find(id, of: record.person, db)?.credential
-        switch credential?.state {
+        let held = try instance.credentials.find(id, of: record.person, db)
+        switch held?.credential.state {
         case .active: return App(record: record, key: key, isRegistered: true)
         case .suspended: throw Problem.suspended
         case nil:
             guard try instance.isWaited(for: record, now: now, db) else { throw Problem.gone }
             return App(record: record, key: key, isRegistered: false)
+        // As long as its owner can take the change back, the app keeps what it has.
+        case .retired where held?.sealed.isEmpty == false: throw Problem.replaced
         default: throw Problem.gone
         }
     }

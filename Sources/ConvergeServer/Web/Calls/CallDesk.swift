@@ -20,7 +20,7 @@ struct CallDesk {
     func answered(_ handle: Secret, call: String, isMachine: Bool) async throws -> Turn {
         try await turn(handle, call) { approval, words, db in
             guard !isMachine else {
-                _ = try instance.approvals.decide(approval.id, .failed, .machine, now: now, db)
+                try fail(approval, .machine, db)
                 return nil
             }
             try instance.approvals.advance(approval.id, to: .answered, db)
@@ -53,7 +53,7 @@ struct CallDesk {
                 return words.end("call.reported")
             case .wrong:
                 guard try instance.approvals.countWrongKey(approval.id, db) < Approval.wrongKeysMax else {
-                    _ = try instance.approvals.decide(approval.id, .failed, .wrongKey, now: now, db)
+                    try fail(approval, .wrongKey, db)
                     return words.end("call.goodbye")
                 }
                 return words.wrongKey(approval.purpose)
@@ -67,13 +67,12 @@ struct CallDesk {
             switch CallStatus(rawValue: status) {
             case .ringing: try instance.approvals.advance(approval.id, to: .ringing, db)
             case .answered: try instance.approvals.advance(approval.id, to: .answered, db)
-            case .busy: _ = try instance.approvals.decide(approval.id, .failed, .busy, now: now, db)
-            case .noAnswer, .canceled: _ = try instance.approvals.decide(approval.id, .failed, .noAnswer, now: now, db)
-            case .failed: _ = try instance.approvals.decide(approval.id, .failed, .unreachable, now: now, db)
+            case .busy: try fail(approval, .busy, db)
+            case .noAnswer, .canceled: try fail(approval, .noAnswer, db)
+            case .failed: try fail(approval, .unreachable, db)
             case .completed:
                 // Over without a decision: hung up, a machine that spoke to nobody, or nothing but wrong keys.
-                _ = try instance.approvals.decide(
-                    approval.id, .failed, approval.wrongKeys > 0 ? .wrongKey : .noKey, now: now, db)
+                try fail(approval, approval.wrongKeys > 0 ? .wrongKey : .noKey, db)
             case .queued, .initiated, nil: break
             }
             return nil
@@ -81,6 +80,16 @@ struct CallDesk {
     }
 
     // MARK: inside
+
+    /// It ends without an approval. An administrator who helps somebody wants to know why.
+    private func fail(_ approval: Approval, _ failure: ApprovalFailure, _ db: any Connection) throws {
+        guard try instance.approvals.decide(approval.id, .failed, failure, now: now, db), approval.credential != nil,
+            let person = try instance.people.find(approval.person, db)
+        else { return }
+        try Ledger(instance, db, now: now, correlation: approval.flow?.text).note(
+            .challengeAnswered, person, success: false, reason: failure.refusal.rawValue,
+            details: ["capability": approval.capability.rawValue, "purpose": approval.purpose.rawValue])
+    }
 
     private func turn(
         _ handle: Secret, _ call: String,

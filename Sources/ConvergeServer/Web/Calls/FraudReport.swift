@@ -43,6 +43,9 @@ enum FraudReport {
         let instance = ledger.instance, db = ledger.db, person = dossier.person.id
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
         if let credential { _ = try instance.credentials.suspend(credential, at: ledger.now, db) }
+        // What somebody else may have made or taken over goes with the rest.
+        try instance.credentials.forgetReplaced(of: person, db)
+        try AppPasswords.revokeAll(of: dossier, ledger)
         try instance.people.raiseEpoch(person, db)
         try instance.people.setPasswordKnownToOthers(person, db)
         try instance.sessions.forgetRemembered(of: person, db)

@@ -122,15 +122,18 @@ struct EnrolmentTurn {
             return try confirm()
         case "wrong":
             // The directory's value is not theirs: they type another, which takes its place.
-            guard let known = state.enrolment.confirms, let begun = try registrar.begin(state.enrolment.method, replacing: known) else {
-                break
-            }
+            guard mayReplace, let known = state.enrolment.confirms,
+                let begun = try registrar.begin(state.enrolment.method, replacing: known)
+            else { break }
             state = EnrolmentFlowState(purpose: .change, enrolment: begun.state)
         default:
             if let input = EnrolmentInput.from(action, request.form) { return try enrol(input) }
         }
         return .waiting(nil)
     }
+
+    /// Whether another value may take the place of the directory's.
+    private var mayReplace: Bool { dossier.standing.ownerMay(\.change, MethodRegistry.traits(of: state.enrolment.method)) }
 
     private mutating func enrol(_ input: EnrolmentInput) throws -> Outcome {
         switch try registrar.take(input, state.enrolment, firstWizard: false) {
@@ -184,9 +187,7 @@ struct EnrolmentTurn {
     func reply(_ refusal: Refusal? = nil) throws -> Reply {
         guard let prompt = try registrar.prompt(state.enrolment) else { return .redirect("/security-info") }
         var ways: [Way] = []
-        if state.enrolment.confirms != nil, !state.enrolment.isUnderWay,
-            dossier.standing.ownerMay(\.change, MethodRegistry.traits(of: state.enrolment.method))
-        {
+        if state.enrolment.confirms != nil, !state.enrolment.isUnderWay, mayReplace {
             ways.append(Way(Message("part.way.is-wrong"), .post(Form("/flows/\(flowID)/wrong"))))
         }
         let view = EnrolmentView(

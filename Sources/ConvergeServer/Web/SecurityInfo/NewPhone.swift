@@ -26,13 +26,17 @@ enum NewPhone {
         return NewPhonePage(rows: rows, notice: SavedNotice.notice(verified.request))
     }
 
-    /// Takes a replacement back: with a fresh proof, which only the new or another counting method can have given.
+    /// Takes a replacement back.
     private static func undo(_ verified: RecentlyVerifiedRequest, _ instance: Instance) async throws -> Reply {
         let request = verified.request, id = CredentialID(request.form["credential"]), now = request.now
         return try await instance.database.write { db in
             guard let (dossier, _) = try instance.dossier(verified.dossier.person.id, request, db) else { throw Overtaken() }
             let all = try instance.credentials.undoable(of: dossier.person.id, now: now, db)
-            guard let (old, new) = all.first(where: { $0.old.id == id }) else { return .redirect("/security-info") }
+            guard let replacement = all.first(where: { $0.old.id == id }) else { return .redirect("/security-info") }
+            guard replacement.mayBeUndone(by: try instance.liveSession(verified.signedIn, db), dossier.standing) else {
+                return .redirect(SavedNotice.undoUnproven.path("/security-info"))
+            }
+            let old = replacement.old, new = replacement.new
             guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
             try instance.credentials.undo(old.id, new: new, at: now, db)
             let preference = dossier.person.preference.map { use in

@@ -7,6 +7,8 @@ struct ProofFlowState: Codable, Sendable {
     var sentAgain = false
     /// The dead end has been written to the audit log.
     var noted = false
+    /// They have a new phone, and set it up afterwards.
+    var hasNewPhone = false
 }
 
 /// A proof by somebody signed in, before security info opens.
@@ -44,7 +46,7 @@ enum ProofConversation: Conversation {
                         db)
                 else { throw Overtaken() }
                 if let proof = outcome.proven {
-                    var reply = Reply.redirect(flow.returnTo)
+                    var reply = Reply.redirect(turn.state.hasNewPhone ? NewPhone.path : flow.returnTo)
                     reply.session = try instance.renewSession(
                         instance.liveSession(signedIn, db), turn.dossier, proven: proof, request, db)
                     return reply
@@ -117,6 +119,7 @@ struct ProofTurn {
         switch action {
         case "use":
             guard let use = CredentialUse(form: request.form["use"]), offered.contains(use) else { return (nil, nil) }
+            state.hasNewPhone = SignInFlowState.PhoneGone(rawValue: request.form["phone"]) == .new
             if state.challenge?.use == use, !challenger.sends(use) { return (nil, nil) }
             return (nil, try begin(use))
         case "send":
@@ -159,7 +162,8 @@ struct ProofTurn {
 
     private mutating func answer() throws -> (proven: Proof?, refusal: Refusal?) {
         let offered = self.offered
-        guard var challenge = state.challenge, offered.contains(challenge.use) else { return (nil, nil) }
+        guard var challenge = state.challenge else { return (nil, nil) }
+        guard offered.contains(challenge.use) else { return (nil, offered.isEmpty ? nil : Refusal(.methodGone)) }
         let outcome = try challenger.answer(request.form.answer, state: &challenge, offered: offered)
         state.challenge = challenge
         switch outcome {

@@ -17,7 +17,7 @@ struct ProofView {
 
     var page: any Page {
         get throws {
-            let offered = turn.offered
+            let offered = dossier.standing.quickestFirst(turn.offered)
             guard let first = turn.first else { return noWay }
             if turn.request.query["view"] == "stuck" { return stuck }
             if let gone = phoneGone(offered) { return gone }
@@ -29,14 +29,23 @@ struct ProofView {
     /// "I don't have my phone": ways without it, and what to do about it.
     private func phoneGone(_ offered: [CredentialUse]) -> (any Page)? {
         switch turn.request.query["view"] {
-        case "phone": return PhoneGonePage(base: base, lost: LostPhone.path, who: who)
-        case "phone-today", "phone-new":
-            let onPhone = Set(LostPhone.onPhone(dossier).map(\.id)), uses = offered.filter { !onPhone.contains($0.credential) }
-            return OtherWaysPage(
-                choices: choices.list(uses), who: who, lead: uses.isEmpty ? Message("phone-gone.lead-none") : CodePage.beforeChange,
-                ways: [.back(Message("phone-gone.back"), base)])
+        case "phone": return PhoneGonePage(base: base, lost: LostPhone.path, isSignIn: false, who: who)
+        case "phone-today": return otherThanPhone(offered, lead: CodePage.beforeChange, choices)
+        case "phone-new":
+            // After the proof they set it up.
+            let form = form("use", hidden: ["phone": SignInFlowState.PhoneGone.new.rawValue])
+            return otherThanPhone(
+                offered, lead: Message("phone-gone.lead-new"),
+                UseChoices(dossier: dossier, form: form, stuck: "\(base)?view=stuck"))
         default: return nil
         }
+    }
+
+    private func otherThanPhone(_ offered: [CredentialUse], lead: Message, _ choices: UseChoices) -> OtherWaysPage {
+        let onPhone = Set(LostPhone.onPhone(dossier).map(\.id)), uses = offered.filter { !onPhone.contains($0.credential) }
+        return OtherWaysPage(
+            choices: choices.list(uses), who: who, lead: uses.isEmpty ? Message("phone-gone.lead-none") : lead,
+            ways: [.back(Message("phone-gone.back"), base)])
     }
 
     private var phoneWays: [Way] {
@@ -67,11 +76,12 @@ struct ProofView {
     private func send(_ first: CredentialUse, _ offered: [CredentialUse]) -> any Page {
         let errors = refusal.map { [FieldError(nil, $0)] } ?? []
         guard MethodRegistry.traits(of: first.capability).manner.carrier != nil, let contact = choices.masked(first) else {
-            return OtherWaysPage(choices: choices.list(offered), who: who, lead: CodePage.beforeChange, errors: errors)
+            return OtherWaysPage(
+                choices: choices.list(offered), who: who, lead: CodePage.beforeChange, errors: errors, ways: phoneWays)
         }
         return SendPage(
             channel: SendPage.Channel(first.capability), to: contact, form: form("use", hidden: ["use": first.formValue]),
-            errors: errors, others: choices.list(offered.filter { $0 != first }), who: who, crumb: crumb)
+            errors: errors, others: choices.list(offered.filter { $0 != first }), who: who, crumb: crumb, ways: phoneWays)
     }
 
     // MARK: no way on

@@ -5,6 +5,8 @@ enum SavedNotice: Sendable, Hashable {
     case added(MethodKind), changed(MethodKind), confirmed(MethodKind), deleted(MethodKind), restored(MethodKind)
     case defaultChanged(Capability)
     case codes, password, forgotten, sessionEnded, renamed
+    /// Nothing was done: it takes a proof with what the person has now.
+    case undoUnproven
 
     /// As the query of an address carries it.
     var query: String {
@@ -20,6 +22,7 @@ enum SavedNotice: Sendable, Hashable {
         case .forgotten: "forgotten"
         case .sessionEnded: "session-ended"
         case .renamed: "renamed"
+        case .undoUnproven: "undo-unproven"
         }
     }
 
@@ -40,6 +43,7 @@ enum SavedNotice: Sendable, Hashable {
         case ("forgotten", nil): self = .forgotten
         case ("session-ended", nil): self = .sessionEnded
         case ("renamed", nil): self = .renamed
+        case ("undo-unproven", nil): self = .undoUnproven
         default: return nil
         }
     }
@@ -53,6 +57,7 @@ enum SavedNotice: Sendable, Hashable {
         case .restored(let kind): .saved(Message("saved.restored", ["method": .message(.yourMethod(kind.rawValue))]))
         case .defaultChanged(let capability): .defaultChanged(capability.rawValue)
         case .renamed: .saved(Message("saved.renamed"))
+        case .undoUnproven: Notice(kind: .warning, message: Message("saved.undo-unproven"))
         case .codes: .codesKept
         case .password: .passwordChanged
         case .forgotten: .saved(Message("saved.forgotten"))

@@ -9,9 +9,9 @@ struct SecurityInfoList {
     let isProven: Bool
 
     /// What was replaced within the last day.
-    let undoable: [(old: CredentialRecord, new: CredentialID)]
+    let undoable: [Replacement]
 
-    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance, undoable: [(old: CredentialRecord, new: CredentialID)] = []) {
+    init(_ verified: RecentlyVerifiedRequest, _ instance: Instance, undoable: [Replacement] = []) {
         self.undoable = undoable
         self.instance = instance
         dossier = verified.dossier
@@ -35,10 +35,10 @@ struct SecurityInfoList {
             }
             page.appPasswords = try AppPasswords.all(of: dossier).map(appPassword)
             page.newAppPassword = standing.mayMakeAppPasswords ? .link(AppPasswordRoutes.path) : nil
-            page.undos = undoable.map { old, _ in
+            page.undos = undoable.map { replacement in
                 (
-                    Message("security.undo-what", ["method": .message(.yourMethod(old.credential.method.rawValue))]),
-                    .post(Form(NewPhone.undoPath, hidden: ["credential": old.id.text]))
+                    Message("security.undo-what", ["method": .message(.yourMethod(replacement.old.credential.method.rawValue))]),
+                    .post(Form(NewPhone.undoPath, hidden: ["credential": replacement.old.id.text]))
                 )
             }
             page.lostPhone = LostPhone.onPhone(dossier).isEmpty ? nil : .link(LostPhone.path)

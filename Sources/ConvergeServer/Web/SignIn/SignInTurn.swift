@@ -189,7 +189,9 @@ struct SignInTurn {
 
     private mutating func answer() throws -> Refusal? {
         let offered = self.offered
-        guard var challenge = state.core.challenge, offered.contains(challenge.use) else { return nil }
+        guard var challenge = state.core.challenge else { return nil }
+        // Deleted, switched off or not allowed any more, while somebody typed its code.
+        guard offered.contains(challenge.use) else { return offered.isEmpty ? nil : Refusal(.methodGone) }
         state.core.remember = request.form.isTicked("remember")
         let outcome = try challenger.answer(request.form.answer, state: &challenge, offered: offered)
         state.core.challenge = challenge

@@ -169,10 +169,7 @@ struct SignInView {
     private func choices(_ uses: [CredentialUse]) -> Choices { ways.list(uses) }
 
     /// What counts in the order of defaults, recovery codes and passes behind it.
-    private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] {
-        let first = dossier.standing.inDefaultOrder(uses)
-        return first + uses.filter { !first.contains($0) }
-    }
+    private func inOrder(_ uses: [CredentialUse]) -> [CredentialUse] { dossier.standing.quickestFirst(uses) }
 
     private func notNow(_ postpone: Postponement) -> Form? { postpone == .none ? nil : form("postpone") }
 

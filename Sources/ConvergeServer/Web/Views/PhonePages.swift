@@ -7,6 +7,8 @@ struct PhoneGonePage: Page {
     var base: String
     /// Leads to what switches everything off.
     var lost: String
+    /// Whether this browser is left alone for the rest of the day: at a sign-in.
+    var isSignIn = true
     var who: Who?
 
     var frame: Frame {
@@ -18,7 +20,7 @@ struct PhoneGonePage: Page {
     func body(_ say: Speaker) -> Slots {
         let items = [
             Choice(
-                Message("phone-gone.today"), hint: Message("phone-gone.today-hint"), icon: "clock", .link(base + "?view=phone-today")),
+                Message("phone-gone.today"), hint: Message(isSignIn ? "phone-gone.today-hint" : "phone-gone.today-hint-change"), icon: "clock", .link(base + "?view=phone-today")),
             Choice(Message("phone-gone.lost"), hint: Message("phone-gone.lost-hint"), icon: "warning", .link(lost)),
             Choice(Message("phone-gone.new"), hint: Message("phone-gone.new-hint"), icon: "phone", .link(base + "?view=phone-new")),
         ]

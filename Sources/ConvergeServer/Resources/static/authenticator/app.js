@@ -17,6 +17,8 @@ let asked = null;
 const answered = new Set();
 let view = "accounts";
 let offeredPush = null;
+// Asked for another address already: once as long as the app is open, should the push service refuse that one, too.
+let renewed = false;
 
 // --- what is shown
 
@@ -96,7 +98,7 @@ async function decide(decision) {
     word = (await server.answer(account, request, decision, number, code)).outcome;
   } catch (problem) {
     word = problem instanceof server.Refused ? problem.problem : "unreachable";
-    if (!["decided", "late", "foreign", "gone", "suspended"].includes(word)) return tell(word);
+    if (!["decided", "late", "foreign", "gone", "suspended", "replaced"].includes(word)) return tell(word);
   }
   answered.add(request.challenge);
   unask(account);
@@ -113,12 +115,13 @@ async function watch(account) {
       continue;
     }
     try {
-      const before = account.offset;
+      const before = account.offset, pushed = account.pushed;
       const told = await server.poll(account, seen, !first);
       first = false;
       find("offline").hidden = true;
       account.offset = told.now - Date.now();
       account.name = told.name;
+      if (pushed && !told.subscribed && !renewed) await renew();
       offer(told.push);
       if (Math.abs(account.offset - before) > 2000) {
         await store.keep(account);
@@ -224,6 +227,14 @@ function offer(key) {
   offeredPush = key ?? null;
   find("notify").hidden = !(offeredPush && "PushManager" in window && "Notification" in window && Notification.permission === "default");
   if (offeredPush && "Notification" in window && Notification.permission === "granted") subscribe();
+}
+
+// The push service did not know this device any more. All accounts share one address.
+async function renew() {
+  renewed = true;
+  for (const account of accounts) account.pushed = null;
+  const registration = await navigator.serviceWorker.ready;
+  await (await registration.pushManager.getSubscription())?.unsubscribe().catch(() => {});
 }
 
 async function subscribe() {
