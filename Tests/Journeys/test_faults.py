@@ -183,7 +183,8 @@ def test_the_primary_dies_and_its_standby_takes_over(cluster_of_two, servers):
     assert [node.process.pid for node in nodes] == before and all(node.process.poll() is None for node in nodes)
     # And everybody goes on there.
     work.round(lambda: None, times=1, name="nothing happens any more")
-    work.judge(at_least=2)
+    # Nodes seek the database for longer than it takes another one to be promoted.
+    work.judge(at_least=2, noticed=False)
 
 
 class Work:
@@ -236,8 +237,9 @@ class Work:
         for walker in walkers:
             walker.rest_of_the_day()
 
-    def judge(self, at_least: int) -> None:
-        """Prints the counts, and fails when they are not what they must be or when next to nothing was done."""
+    def judge(self, at_least: int, noticed: bool = True) -> None:
+        """Prints the counts, and fails when they are not what they must be or when next to nothing was done. `noticed`: what happened
+        cannot go by without anybody being left without an answer."""
         wrong, told, texts = self.wrong, self.told(), self.nodes.gateway.texts
         keys = Counter(text.key for text in texts)
         bodies = {(text.key, text.body) for text in texts}
@@ -251,7 +253,7 @@ class Work:
         assert [entry for entry in wrong if entry[0] != "astray"] == [], f"seed {self.seed}"
         assert len(bodies) == len(keys), "a repeat says the same"
         assert told["sign-ins"] > at_least and changes > at_least and told["resets"], "they really did something"
-        assert told["answers that did not come"] + told["pages that did not come"], "something really happened to them"
+        assert not noticed or told["answers that did not come"] + told["pages that did not come"], "something really happened to them"
         assert told["astray"] <= sum(told.values()) // 20, [entry for entry in wrong if entry[0] == "astray"]
 
 
@@ -329,3 +331,5 @@ def planted(nodes: Nodes, walkers: list[Walker]) -> None:
             f"INSERT INTO outbox (id, kind, state, {columns}) SELECT '{key}', '{kind}', '{state}', {columns} FROM outbox WHERE kind = 'text' LIMIT 1",
         )
     assert undelivered(nodes) == ["stuck is due", "lost was never sent"]
+    # What reads the outbox at the end does not know such a message either.
+    engine.change(nodes.data, "DELETE FROM outbox WHERE id = 'stuck'")
