@@ -5,6 +5,7 @@
     make bench ARGS="--accounts 1000"   one size only
     make bench ARGS="--engine sqlite"   without PostgreSQL
     make bench ARGS="--people 100"      fewer people in each phase, for a quick look
+    make bench ARGS="--accounts 1000 --engine postgres --at-once 4,16,32"   app-code verifications alone
 
 Processor time is that of the server's own threads, from the kernel; the load comes from a small program in C whose own
 time is not counted. Everything happens in one folder under /tmp, which is removed at the end.
@@ -17,6 +18,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import html
 import json
 import os
 import platform
@@ -36,6 +38,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from app import App, PushService
 from passkey import Passkey
 
 HERE = Path(__file__).resolve().parent
@@ -60,6 +63,10 @@ registration:
     guard: password
     recoveryCodes: false
 """
+#: The predefined questions that everybody answers, and as many are asked at a reset (QuestionPolicy).
+QUESTIONS = {"parents-met": "The Red Lion in Totnes", "first-pet": "Barnaby the tortoise", "first-car": "A green Morris Minor"}
+#: People whose apps are asked by nobody but `Plans`: an app is asked three times in ten minutes at most.
+SPARED = 8
 
 
 def totp(secret: bytes, step: int) -> str:
@@ -178,8 +185,9 @@ class Postgres:
 
 
 class Server:
-    def __init__(self, program: Path, folder: Path, cores: int) -> None:
-        self.program, self.folder, self.cores, self.port = program, folder, cores, free_port()
+    def __init__(self, program: Path, folder: Path, cores: int, push: str, sessions: int) -> None:
+        self.program, self.folder, self.cores, self.push, self.port = program, folder, cores, push, free_port()
+        self.sessions = sessions
         self.config = folder / "converge.yaml"
         self.database = folder / "converge.db"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVERGE_")}
@@ -194,7 +202,7 @@ class Server:
             "trustedProxies: [127.0.0.0/8]\n"
             f"database: {{{database}}}\nkeyRing: {{path: {self.folder}/keys.json}}\n"
             "organisation: {name: Harbour & Vale, zone: Europe/London, country: GB}\n"
-            f"passwords: {{workers: {self.cores}, queue: 64}}\nlog: {{level: error}}\n"
+            f"passwords: {{workers: {self.cores}, queue: 64}}\nlog: {{level: error}}\npush: {{hosts: \"{self.push}\"}}\n"
         )
 
     def move(self, postgres: Postgres, accounts: int) -> int:
@@ -209,7 +217,7 @@ class Server:
         if done.returncode:
             sys.exit(done.stderr)
         postgres.fill(name, statements(Dialect(True), accounts, known(self)))
-        self.configure(f"postgres: {place}, sessions: 16")
+        self.configure(f"postgres: {place}, sessions: {self.sessions}")
         return postgres.size(name)
 
     def command(self, *arguments: str, stdin: str | None = None) -> str:
@@ -488,6 +496,14 @@ class Measured:
         return times[min(len(times) - 1, int(share * len(times)))]
 
 
+def together(parts: list[Measured]) -> Measured:
+    """Several runs of one phase as one."""
+    return Measured(
+        [job for part in parts for job in part.answers], sum(p.seconds for p in parts), sum(p.cpu for p in parts),
+        sum(p.hashing for p in parts), sum(p.jobs for p in parts), sum(p.engine for p in parts),
+    )
+
+
 class Load:
     def __init__(self, tool: Path, server: Server, folder: Path, connections: int) -> None:
         self.tool, self.server, self.folder, self.connections = tool, server, folder, connections
@@ -549,7 +565,8 @@ class Bench:
         self.postgres = postgres
         self.options, self.accounts, self.folder = options, accounts, folder
         self.cores = os.cpu_count() or 1
-        self.server = Server(options.program, folder, self.cores)
+        self.push = PushService()
+        self.server = Server(options.program, folder, self.cores, self.push.origin, options.sessions)
         self.load = Load(tools[0], self.server, folder, 2 * self.cores)
         self.statements = tools[1]
         self.figures: dict[str, float] = {}
@@ -675,10 +692,7 @@ class Bench:
             # The location after a page is still the flow's: a page has none of its own.
             measured = self.load.run(jobs, [200, 303, 200, 303, 200])
             signed.append(measured)
-        whole = Measured(
-            [a for m in signed for a in m.answers], sum(m.seconds for m in signed), sum(m.cpu for m in signed),
-            sum(m.hashing for m in signed), sum(m.jobs for m in signed), sum(m.engine for m in signed),
-        )
+        whole = together(signed)
         self.phases["whole sign-in"] = whole
         self.figures["raw"] = statistics.mean(raw)
         self.figures["hash"] = statistics.median(self.raw_cost)
@@ -688,6 +702,27 @@ class Bench:
             f"whole sign-in: {whole.rate:.1f}/s beside {statistics.mean(raw):.1f} hashes/s, hash {whole.hashing / whole.jobs * 1000:.1f} ms, "
             f"the rest {whole.each:.2f} ms CPU"
         )
+
+    def crowd(self, widths: list[int]) -> None:
+        """App-code verifications, so many at once: how many a second, and how many transactions ran again."""
+        self.prepare()
+        self.start()
+        self.register()
+        name = f"bench{self.postgres.count}" if self.postgres else ""
+        for width in widths:
+            jobs = [[p.get("/sign-in", session=""), p.post("/sign-in", session="", name=p.name, password=PASSWORD)] for p in self.people]
+            for person, (_, answer) in zip(self.people, self.load.run(jobs, [200, 303]).answers):
+                person.flow = answer.location
+            jobs = [[p.post(p.flow + "/answer", session="", code=p.code())] for p in self.people]
+            before = self.postgres.transactions(name) if self.postgres else (0, 0)
+            measured = self.load.run(jobs, [303], connections=width)
+            after = self.postgres.transactions(name) if self.postgres else (1, 0)
+            again = (after[1] - before[1]) / (after[0] - before[0]) * 100
+            print(
+                f"{width:>3} at once: {measured.rate:,.0f}/s, p50 {measured.percentile(0.5):.1f} ms, p99 {measured.percentile(0.99):.1f} ms, "
+                f"{measured.each:.2f} + {measured.engine / measured.jobs * 1000:.2f} ms CPU, {again:.1f} % again", flush=True,
+            )
+        self.server.stop()
 
     def security_info(self) -> None:
         jobs = [[p.get("/security-info")] for p in self.people]
@@ -712,11 +747,16 @@ class Bench:
         begin, confirm = self.phases["enrolment: begin"], self.phases["enrolment: confirm"]
         self.figures["enrolment"] = begin.each + confirm.each
 
+    def allow(self, methods: str, reset: str = "gates: 1\n    allow: [appCode]") -> None:
+        """Another policy from now on."""
+        file = self.folder / "now.yaml"
+        text = POLICY.replace("allow: [appCode]\nreset", f"allow: [{methods}]\nreset").replace("gates: 1\n    allow: [appCode]", reset)
+        file.write_text(text)
+        self.server.command("policy", "apply", str(file), "--force")
+
     def passkeys(self) -> None:
         """Everybody registers a passkey and then signs in with it alone."""
-        file = self.folder / "passkeys.yaml"
-        file.write_text(POLICY.replace("allow: [appCode]\nreset", "allow: [appCode, passkey]\nreset"))
-        self.server.command("policy", "apply", str(file), "--force")
+        self.allow("appCode, passkey")
         pages = self.phase(None, [[p.get("/security-info/add")] for p in self.people], [200])
         for person, (answer,) in zip(self.people, pages):
             person.kept, person.csrf = person.csrf, answer.csrf
@@ -729,7 +769,134 @@ class Bench:
             person.session, person.csrf = answer.session or person.session, person.kept
         pages = self.phase(None, [[p.get("/sign-in", session="")] for p in self.people], [200])
         jobs = [[p.post("/sign-in/passkey", session="", **p.passkey.use(a.text))] for p, (a,) in zip(self.people, pages)]
-        self.phase("passkey assertion", jobs, [303])
+        for person, (answer,) in zip(self.people, self.phase("passkey assertion", jobs, [303])):
+            person.session = answer.session
+
+    def begin(self, people: list[Person], method: str) -> list[Answer]:
+        """The page on which a method is registered, for everybody; those who are signed in have proved it just now."""
+        pages = self.load.run([[p.get("/security-info/add")] for p in people], [200]).answers
+        for person, (answer,) in zip(people, pages):
+            person.kept, person.csrf = person.csrf, answer.csrf
+        answers = self.load.run([[p.post("/security-info/add", method=method), p.get("{{LOC}}")] for p in people], [303, 200]).answers
+        for person, (begun, _) in zip(people, answers):
+            person.flow = begun.location
+        return [page for _, page in answers]
+
+    def finish(self, people: list[Person], fields: dict[str, str]) -> None:
+        name = "questions registered" if fields else None
+        for person, (answer,) in zip(people, self.phase(name, [[p.post(p.flow + "/enrol", **fields)] for p in people], [303])):
+            person.session, person.csrf = answer.session or person.session, person.kept
+
+    def asked(self, people: list[Person], pages: list[Answer], codes: bool) -> tuple[Measured, Measured]:
+        """The apps ask what there is, and answer with the number of the page: how long each took."""
+        polled = self.load.run([[p.app.poll()] for p in people], [200])
+        jobs = [
+            [p.app.approve(told.text, App.number_on(page.text), totp(p.app.key, int(time.time()) // 30) if codes else "")]
+            for p, (told,), page in zip(people, polled.answers, pages)
+        ]
+        answered = self.load.run(jobs, [200])
+        if wrong := [a.text for (a,) in answered.answers if '"approved"' not in a.text]:
+            sys.exit(f"{len(wrong)} answers of apps were not taken: {wrong[0]}")
+        return polled, answered
+
+    def connect_apps(self, people: list[Person]) -> None:
+        """Everybody connects a Converge app over HTTP and approves with it once."""
+        pages = self.begin(people, "convergeApp")
+        for person in people:
+            person.app = App(self.server.port, person.number)
+        came = self.load.run([[p.app.activate(page.text)] for p, page in zip(people, pages)], [200]).answers
+        for person, (answer,) in zip(people, came):
+            person.app.take(answer.text)
+        self.load.run([[p.app.subscribe(self.push.origin)] for p in people], [200])
+        before = self.push.taken
+        shown = self.load.run([[p.post(p.flow + "/enrol"), p.get(p.flow)] for p in people], [303, 200]).answers
+        self.asked(people, [page for _, page in shown], codes=True)
+        self.finish(people, {})
+        self.push.wait(before + len(people))
+
+    def approvals(self, people: list[Person], password: str = PASSWORD) -> None:
+        """Everybody connects an app; then sign-ins with a password and an approval in the app, from the page to the session: browser, app and push service in turns, a
+        hundred people at a time, because an approval may be answered for a minute."""
+        self.allow("appNotification, appCode")
+        self.connect_apps(people)
+        rounds: dict[str, list[Measured]] = {name: [] for name in ("password", "asks", "answers", "goes on", "push")}
+        pushed = self.push.taken
+        for first in range(0, len(people), 100):
+            some, before = people[first : first + 100], self.push.taken
+            jobs = [
+                [p.get("/sign-in", session=""), p.post("/sign-in", session="", name=p.name, password=password), p.get("{{LOC}}", session="")]
+                for p in some
+            ]
+            began = self.load.run(jobs, [200, 303, 200])
+            for person, (_, taken, _) in zip(some, began.answers):
+                person.flow = taken.location
+            polled, answered = self.asked(some, [job[2] for job in began.answers], codes=False)
+            jobs = [[p.get(p.flow + "/progress?seen=queued", session=""), p.post(p.flow + "/answer", session="")] for p in some]
+            went = self.load.run(jobs, [200, 303])
+            for person, (_, answer) in zip(some, went.answers):
+                person.session = answer.session
+            if not all(p.session for p in some):
+                sys.exit("an approval made no session")
+            # What was not handed over by now costs, too.
+            cpu, engine = self.server.cpu()[0], self.engine()
+            self.push.wait(before + len(some))
+            rest = Measured([[] for _ in some], 0, self.server.cpu()[0] - cpu, 0, len(some), self.engine() - engine)
+            for name, part in zip(rounds, (began, polled, answered, went, rest)):
+                rounds[name].append(part)
+        for name, parts in rounds.items():
+            self.phases[f"approval: {name}"] = together(parts)
+        parts = [self.phases[f"approval: {name}"] for name in rounds]
+        self.phases["approval"] = Measured(
+            [[a for part in person for a in part] for person in zip(*(part.answers for part in parts))], sum(p.seconds for p in parts),
+            sum(p.cpu for p in parts), sum(p.hashing for p in parts), len(people), sum(p.engine for p in parts),
+        )
+        self.figures["pushes"], self.figures["approvals"] = self.push.taken - pushed, len(people)
+        whole = self.phases["approval"]
+        self.say(
+            f"sign-in with an approval: {whole.rate:.0f}/s, {whole.each:.2f} ms CPU and {whole.hashing / whole.jobs * 1000:.1f} ms hashing; "
+            f"{self.figures['pushes']:.0f} of {len(people)} pushes handed over"
+        )
+
+    def engine(self) -> float:
+        return self.postgres.cpu() if self.postgres else 0
+
+    def questions(self, people: list[Person], new: str = "four grey herons by the weir") -> None:
+        """Everybody answers three questions to register, and again as the second gate of a reset."""
+        self.allow("appCode", "gates: 2\n    allow: [appCode, securityQuestions]")
+        self.begin(people, "securityQuestions")
+        fields = {f"question-{n}": question for n, question in enumerate(QUESTIONS, 1)}
+        self.finish(people, fields | {f"answer-{n}": answer for n, answer in enumerate(QUESTIONS.values(), 1)})
+        jobs = [
+            [
+                p.post("/reset-password", session="", name=p.name), p.post("{{LOC}}/reason", session="", reason="forgot"),
+                p.post("{{LOC}}/gate", session="", gate="appCode"), p.post("{{LOC}}/answer", session="", code=p.code()),
+                p.get("{{LOC}}", session=""),
+            ]
+            for p in people
+        ]
+        for person, answers in zip(people, self.load.run(jobs, [303, 303, 303, 303, 200]).answers):
+            person.flow = answers[3].location
+            person.page = re.search(r'value="([^"]*securityQuestions[^"]*)"', answers[4].text).group(1)
+        jobs = [[p.post(p.flow + "/gate", session="", gate=html.unescape(p.page)), p.get(p.flow, session="")] for p in people]
+        pages = self.load.run(jobs, [303, 200]).answers
+        rounds = [[p.post(p.flow + "/answer", session="", **self.answers(page.text))] for p, (_, page) in zip(people, pages)]
+        self.phase("reset: questions", rounds, [303])
+        jobs = [[p.post(p.flow + "/password", session="", new=new, again=new), p.get(p.flow, session="")] for p in people]
+        done = self.load.run(jobs, [303, 200]).answers
+        if wrong := [page.text for _, page in done if "changed" not in page.text]:
+            sys.exit("the password was not reset: " + re.sub(r"<[^>]*>", " ", wrong[0])[:800])
+        self.allow("appCode")
+
+    def answers(self, page: str) -> dict[str, str]:
+        """The questions of a round are those that were drawn, in another order each time."""
+        labels = re.findall(r'<label for="(answer-\d)"[^>]*>(.*?)</label>', page, re.DOTALL)
+        known = {self.words(question): answer for question, answer in QUESTIONS.items()}
+        return {field: known[html.unescape(re.sub(r"<[^>]*>", "", label)).strip()] for field, label in labels}
+
+    @staticmethod
+    def words(question: str) -> str:
+        messages = json.loads((ROOT / "Sources/ConvergeServer/Resources/messages/en.json").read_text())
+        return messages[f"question.{question}"]
 
     def writes(self) -> None:
         """Requests that write one transaction each: one after the other, each with a flush of its own, and many at once, which share it."""
@@ -806,6 +973,8 @@ class Bench:
         self.enrol()
         self.whole()
         self.passkeys()
+        self.approvals(self.people[SPARED:])
+        self.questions(self.people[SPARED:])
         self.reset()
         if self.postgres:
             name = f"bench{self.postgres.count}"
@@ -898,13 +1067,15 @@ class Plans:
         extra = {"LD_PRELOAD": str(bench.statements)}
         # A few people, for the statements alone: what was measured stays.
         measured = bench.figures, bench.phases
-        bench.people, bench.figures, bench.phases = bench.people[2:8], dict(bench.figures), dict(bench.phases)
+        bench.people, bench.figures, bench.phases = bench.people[2:SPARED], dict(bench.figures), dict(bench.phases)
         plain, server.environment = server.environment, server.environment | extra | {"STATEMENTS": str(self.served)}
         server.start()
         bench.sign_in("seven copper kettles sing")
         bench.security_info()
         bench.enrol()
         self.other_pages()
+        bench.approvals(bench.people, "seven copper kettles sing")
+        bench.questions(bench.people, "nine oak barrels by the quay")
         bench.reset("three lanterns over the ford")
         time.sleep(3)
         server.stop()
@@ -1012,6 +1183,15 @@ class Table:
         rows.append(self.speed("Reset with an app's code (eight requests)", "reset"))
         rows.append(self.speed("Passkey: registration, its last step", "passkey registered"))
         rows.append(self.speed("Passkey: sign-in without a password, its assertion", "passkey assertion"))
+        rows.append(self.speed("Sign-in with an approval in the app (seven requests of browser and app)", "approval"))
+        rows.append(self.speed("Approval: the app asks what there is", "approval: asks"))
+        rows.append(self.speed("Approval: the app answers with the number", "approval: answers"))
+        rows.append(self.speed("Approval: the page hears of it and goes on", "approval: goes on"))
+        rows.append(
+            self.row("Push messages handed over for these sign-ins", "", [f"{b.figures['pushes']:.0f} of {b.figures['approvals']:.0f}" for b in benches])
+        )
+        rows.append(self.speed("Security questions registered (three answers, each hashed)", "questions registered"))
+        rows.append(self.speed("Reset: a round of security questions (three answers, each hashed)", "reset: questions"))
         rows.append(
             self.row(
                 "Writes a second: one at a time, 32 at once; the engine alone, one at a time (and 32 at once)", "",
@@ -1070,13 +1250,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=ROOT / ".build-release/release/converge")
     parser.add_argument("--accounts", type=int, action="append", help="how many accounts; may be given several times")
-    parser.add_argument("--people", type=int, default=400, help="how many people act in each phase")
+    parser.add_argument("--people", type=int, default=400, help=f"how many people act in each phase, more than {SPARED}")
     parser.add_argument("--profile", type=Path, help="folder for samples of each phase, taken with perf")
     parser.add_argument("--deep", action="store_true", help="with whole stacks, which costs time")
     parser.add_argument("--engine", choices=["sqlite", "postgres", "both"], default="both", help="where the tables are")
     parser.add_argument("--postgres-most", type=int, default=1_000_000, help="the largest number of accounts on PostgreSQL")
+    parser.add_argument(
+        "--at-once", type=lambda text: [int(n) for n in text.split(",")], help="app-code verifications alone, so many at once: 4,16,32"
+    )
+    parser.add_argument("--sessions", type=int, default=16, help="how many sessions of PostgreSQL the server has")
     parser.add_argument("--no-plans", action="store_true", help="leave the query plans out")
     options = parser.parse_args()
+    if options.people <= SPARED:
+        parser.error(f"more than {SPARED} people are needed")
     options.accounts = options.accounts or [1_000, 100_000, 1_000_000]
     folder, benches, plans, others = Path(tempfile.mkdtemp(prefix="converge-bench-")), [], None, None
     postgres: Postgres | None = None
@@ -1088,6 +1274,9 @@ def main() -> None:
                 place = folder / str(accounts)
                 place.mkdir()
                 benches.append(Bench(options, accounts, place, tools))
+                if options.at_once:
+                    benches[-1].crowd(options.at_once)
+                    continue
                 benches[-1].all()
                 if accounts == options.accounts[-1] and not options.no_plans:
                     plans = Plans(benches[-1]).look()
@@ -1099,6 +1288,9 @@ def main() -> None:
                 place = folder / f"{accounts}-postgres"
                 place.mkdir()
                 benches.append(Bench(options, accounts, place, tools, postgres))
+                if options.at_once:
+                    benches[-1].crowd(options.at_once)
+                    continue
                 benches[-1].all()
                 if plans:
                     others = postgres_scans(postgres, f"bench{postgres.count}", plans[3], accounts >= 100_000)
@@ -1106,9 +1298,12 @@ def main() -> None:
     finally:
         for bench in benches:
             bench.server.stop()
+            bench.push.stop()
         if postgres:
             postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
+    if options.at_once:
+        return
     table = Table(benches, plans, others)
     lines = table.lines()
     print(f"Measured {time.strftime('%Y-%m-%d')}: {options.people} people in each phase, {benches[0].load.connections} connections.\n")

@@ -64,6 +64,11 @@ class Passkey:
     def __init__(self, port: int) -> None:
         self.origin, self.id, self.counter, self.handle = f"http://localhost:{port}", secrets.token_bytes(32), 0, ""
 
+    @classmethod
+    def sign(cls, message: bytes) -> tuple[int, int]:
+        digest = int.from_bytes(hashlib.sha256(message).digest(), "big")
+        return cls.r, pow(cls.nonce, -1, N) * (digest + cls.r * cls.secret) % N
+
     @staticmethod
     def asked(page: str) -> dict:
         return json.loads(html.unescape(re.search(r'data-options="([^"]*)"', page).group(1)))
@@ -86,9 +91,8 @@ class Passkey:
     def use(self, page: str) -> dict[str, str]:
         self.counter += 1
         client, data = self.client("get", self.asked(page)["challenge"]), self.data(0x05)
-        digest = int.from_bytes(hashlib.sha256(data + hashlib.sha256(client).digest()).digest(), "big")
-        s = pow(self.nonce, -1, N) * (digest + self.r * self.secret) % N
-        body = integer(self.r) + integer(s)
+        r, s = self.sign(data + hashlib.sha256(client).digest())
+        body = integer(r) + integer(s)
         return {
             "id": text(self.id), "clientData": text(client), "authenticatorData": text(data), "userHandle": self.handle,
             "signature": text(b"\x30" + bytes([len(body)]) + body),

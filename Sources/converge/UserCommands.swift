@@ -34,7 +34,7 @@ struct UserCommand: AsyncParsableCommand {
         func run() async throws {
             let given = passwordStdin ? readLine().map { Secret($0) } : nil
             if passwordStdin, given == nil { throw CommandFailure("There was no password on standard input. Nobody was added.") }
-            let new = Administration.NewPerson(
+            let new = NewPerson(
                 name: name, displayName: displayName, kind: guest ? .guest : .member, roles: Set(role), groups: group, mobile: mobile,
                 email: email, officePhone: officePhone)
             let password = try await place.with { try await $0.add(new, password: given, mustChange: given == nil) }

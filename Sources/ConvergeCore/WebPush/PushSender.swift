@@ -69,11 +69,26 @@ public struct PushHosts: Sendable, Hashable {
             let host = url.host?.lowercased(), !host.isEmpty, url.user == nil, url.password == nil, url.fragment == nil
         else { return nil }
         let origin = "\(scheme)://\(host)" + (url.port.map { ":\($0)" } ?? "")
+        guard Self.begins(address, with: origin) else { return nil }
         if entries.contains(origin) { return origin }
-        guard scheme == "https", url.port == nil || url.port == 443 else { return nil }
+        guard scheme == "https", url.port == nil || url.port == 443, host.utf8.allSatisfy(Self.isOfName) else { return nil }
         let isKnown = entries.contains { entry in
             entry.hasPrefix("*.") ? host.hasSuffix(entry.dropFirst()) && host.count > entry.count - 1 : host == entry
         }
         return isKnown ? origin : nil
+    }
+
+    /// Letters, digits, hyphens and dots: no host on the network has anything else in its name.
+    private static func isOfName(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+    }
+
+    /// Whether the origin stands at the beginning as it is, and ends there. An address can also be written so that two readers find two
+    /// hosts in it (`https://a.example%2F.push.apple.com/`); whoever connects later is another reader than the one here.
+    private static func begins(_ address: String, with origin: String) -> Bool {
+        let typed = Array(address.utf8), end = origin.utf8.count
+        guard typed.allSatisfy({ (0x21...0x7E).contains($0) }), address.lowercased().utf8.starts(with: origin.utf8) else { return false }
+        return typed.count == end || typed[end] == UInt8(ascii: "/") || typed[end] == UInt8(ascii: "?")
     }
 }

@@ -8,14 +8,7 @@ public struct Administration: Sendable {
         self.instance = instance
     }
 
-    /// Something that was asked cannot be done; one sentence for the person who asked.
-    public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
-        public let description: String
-
-        public init(_ description: String) {
-            self.description = description
-        }
-    }
+    public typealias Problem = AdministrationProblem
 
     var now: Moment { instance.world.now() }
 

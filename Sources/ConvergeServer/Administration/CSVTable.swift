@@ -28,17 +28,17 @@ struct CSVTable {
         do {
             read = try CSV.read(bytes, allowsUneven: true)
         } catch {
-            throw Administration.Problem(
+            throw AdministrationProblem(
                 "Row \(error.row), column \(error.column): the file is not CSV (\(error.kind.rawValue)). \(nothing)")
         }
-        guard let header = read.first?.fields.map({ $0.trimmingSpaces() }) else { throw Administration.Problem("The file is empty.") }
+        guard let header = read.first?.fields.map({ $0.trimmingSpaces() }) else { throw AdministrationProblem("The file is empty.") }
         for column in header where !columns.contains(column) {
             let near = Nearest.nearest(to: column, in: columns).map { " Did you mean “\($0)”?" } ?? ""
-            throw Administration.Problem("There is no column “\(column)”.\(near) \(nothing)")
+            throw AdministrationProblem("There is no column “\(column)”.\(near) \(nothing)")
         }
-        guard Set(header).count == header.count else { throw Administration.Problem("A column stands there twice. \(nothing)") }
+        guard Set(header).count == header.count else { throw AdministrationProblem("A column stands there twice. \(nothing)") }
         for column in required where !header.contains(column) {
-            throw Administration.Problem("The column “\(column)” is missing. \(nothing)")
+            throw AdministrationProblem("The column “\(column)” is missing. \(nothing)")
         }
         for row in read.dropFirst() {
             guard row.fields.count == header.count else {
@@ -54,6 +54,6 @@ struct CSVTable {
     static func refuse(_ problems: [Problem], nothing: String) throws {
         guard !problems.isEmpty else { return }
         let lines = problems.sorted { $0.row < $1.row }.map { "Row \($0.row): \($0.text)" }
-        throw Administration.Problem((lines + [nothing]).joined(separator: "\n"))
+        throw AdministrationProblem((lines + [nothing]).joined(separator: "\n"))
     }
 }

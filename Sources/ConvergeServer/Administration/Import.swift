@@ -43,38 +43,17 @@ extension Administration {
 
     // MARK: reading
 
-    private static let columns = ["name", "displayName", "kind", "roles", "groups", "mobile", "email", "officePhone"]
-
     private static func rows(_ bytes: [UInt8]) throws -> ([ImportRow], [CSVTable.Problem]) {
-        let table = try CSVTable(bytes, columns: columns, required: ["name"], nothing: nothing)
+        let table = try CSVTable(bytes, columns: NewPerson.columns, required: ["name"], nothing: nothing)
         var read: [ImportRow] = [], problems = table.problems
         for row in table.rows {
             do {
-                read.append(ImportRow(number: row.number, new: try person(row.values)))
-            } catch let problem as Problem {
-                problems.append(.init(row: row.number, text: problem.description))
+                read.append(ImportRow(number: row.number, new: try NewPerson(row)))
+            } catch {
+                problems.append(.init(row: row.number, text: error.description))
             }
         }
         return (read, problems)
-    }
-
-    private static func person(_ values: [String: String]) throws -> NewPerson {
-        let kind = values["kind"] ?? ""
-        guard kind.isEmpty || PersonKind(rawValue: kind) != nil else { throw Problem("kind is member or guest, not “\(kind)”.") }
-        let roles = try list(values["roles"]).map { text in
-            guard let role = Role(rawValue: text) else {
-                throw Problem("“\(text)” is not a role. Roles: \(Role.allCases.map(\.rawValue).joined(separator: ", ")).")
-            }
-            return role
-        }
-        return NewPerson(
-            name: values["name"] ?? "", displayName: values["displayName"] ?? "", kind: PersonKind(rawValue: kind) ?? .member,
-            roles: Set(roles), groups: list(values["groups"]), mobile: values["mobile"], email: values["email"],
-            officePhone: values["officePhone"])
-    }
-
-    private static func list(_ text: String?) -> [String] {
-        (text ?? "").split(separator: ";").map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
     }
 
     // MARK: adding

@@ -1,33 +1,6 @@
 public import ConvergeCore
 
 extension Administration {
-    /// A person to be added.
-    public struct NewPerson: Sendable, Hashable {
-        public var name: String
-        public var displayName: String
-        public var kind: PersonKind
-        public var roles: Set<Role>
-        public var groups: [String]
-        /// Values that a directory knows and nobody has confirmed.
-        public var mobile: String?
-        public var email: String?
-        public var officePhone: String?
-
-        public init(
-            name: String, displayName: String, kind: PersonKind = .member, roles: Set<Role> = [], groups: [String] = [],
-            mobile: String? = nil, email: String? = nil, officePhone: String? = nil
-        ) {
-            self.name = name
-            self.displayName = displayName
-            self.kind = kind
-            self.roles = roles
-            self.groups = groups
-            self.mobile = mobile
-            self.email = email
-            self.officePhone = officePhone
-        }
-    }
-
     /// Adds a person with a password.
     ///
     /// - Parameter password: nil: one is made that must be changed at the first sign-in, and returned.

@@ -1,4 +1,6 @@
 import ConvergeCore
+// A release build compiles all files at once, and takes the system's `stat` for a part of this.
+import CoreFoundation
 import Crypto
 import Foundation
 import Synchronization

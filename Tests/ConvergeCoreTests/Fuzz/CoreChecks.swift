@@ -5,6 +5,7 @@ enum CoreChecks {
     static let all = [
         csv, base32, base64url, hex, address, network, forwarded, signInName, email, phoneNumber, otpauth, percent, numericCode,
         readableCode, nearest, cbor, cose, clientData, authenticatorData, attestation,
+        appKey, appRequest, appAnswer, pushKeys, pushHost, answerText,
     ]
 
     // MARK: files
@@ -72,7 +73,7 @@ enum CoreChecks {
         try hold(decodePercent(encoded) == Array(text(bytes).utf8), "reads back")
     }
 
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
+    static func isUnreserved(_ byte: UInt8) -> Bool {
         (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || "-._~".utf8.contains(byte)
     }
 
@@ -199,7 +200,7 @@ enum CoreChecks {
         guard let normal = ReadableCode.normalise(typed) else { return }
         try hold((1...64).contains(normal.utf8.count) && normal.utf8.allSatisfy(symbols.contains), "symbols")
         try hold(ReadableCode.normalise(normal) == normal, "once more")
-        for shape in [ReadableCodeShape.recoveryCode, .accessPass, .caseCode] {
+        for shape in [ReadableCodeShape.recoveryCode, .accessPass, .caseCode, AppActivation.shape] {
             guard let code = ReadableCode(shape, typed: typed) else { continue }
             try hold(code.canonical.text == normal && shape.lengths.contains(normal.utf8.count), "shape")
             try hold(ReadableCode(shape, typed: code.shown(shape).text) == code, "what is shown is another code")

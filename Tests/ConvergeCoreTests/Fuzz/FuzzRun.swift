@@ -4,10 +4,12 @@ import Testing
 
 /// Runs a check over changed examples, and measures how its parser's time grows.
 enum FuzzRun {
+    /// The repository.
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
     /// Examples that the fuzzers share, `Fuzz/corpus/<name>`.
     static func examples(_ name: String) throws -> [[UInt8]] {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
         let folder = root.appending(path: "Fuzz/corpus/\(name)").path
         return try FileManager.default.contentsOfDirectory(atPath: folder).sorted().map { file in
             [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(file)")))

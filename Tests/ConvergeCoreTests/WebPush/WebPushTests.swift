@@ -143,7 +143,10 @@ struct WebPushTests {
             ("http://fcm.googleapis.com/x", nil), ("https://fcm.googleapis.com:8443/x", nil), ("https://push.apple.com/x", nil),
             ("https://evilpush.apple.com.example/x", nil), ("https://xpush.apple.com/", nil), ("https://user@fcm.googleapis.com/", nil),
             ("https://127.0.0.1:9999/p", nil), ("http://127.0.0.1:9998/p", nil), ("https://fcm.googleapis.com/#x", nil), ("", nil),
-            ("https:///x", nil),
+            ("https:///x", nil), ("https://evil.example%2F.push.apple.com/", nil), ("https://%66cm.googleapis.com/x", nil),
+            ("https://fcm.googleapis.com:/x", nil), ("https://it's.push.apple.com/", nil),
+            ("https://fcm.googleapis.com\\@evil.example/", nil),
+            ("https://fcm.googleapis.com?x", "https://fcm.googleapis.com"), ("https://evil.example\u{0}.push.apple.com/", nil),
             ("https://fcm.googleapis.com/" + String(repeating: "x", count: 1000), nil), ("file:///etc/passwd", nil),
         ])
     func hosts(_ address: String, _ origin: String?) {

@@ -38,7 +38,7 @@ struct SetupTests {
             for number in 0..<20 {
                 group.addTask {
                     try await instance.database.write { db in
-                        let new = Administration.NewPerson(name: "person\(number)", displayName: "", roles: [.globalAdministrator])
+                        let new = NewPerson(name: "person\(number)", displayName: "", roles: [.globalAdministrator])
                         let ledger = Ledger(instance, db, now: instance.world.now())
                         return try Administration(instance).setUp(new, code: code, hash: hash, ledger: ledger) == nil
                     }

@@ -4,7 +4,7 @@ import ConvergeCore
 
 /// The parsers of the server that stand alone.
 enum ServerChecks {
-    static let all = [form, cookies, localPath, policy, settings, phone, mail, password, day]
+    static let all = [form, cookies, localPath, policy, settings, phone, mail, password, day, tokens, people, carrier, certificates]
 
     // MARK: requests
 
@@ -111,6 +111,11 @@ enum ServerChecks {
         "phone", units: ["1", " ", "+", "ext", "٣"], parse: { _ = PhoneParser.parse(text($0), region: "GB") }
     ) { bytes in
         let parts = lines(bytes, 2), region = text(parts[0])
+        if case .success(let office) = PhoneParser.parse(text(parts[1]), region: region, takesExtension: true) {
+            let digits = office.extension ?? "1"
+            try hold((1...8).contains(digits.utf8.count) && digits.utf8.allSatisfy { (48...57).contains($0) }, "extension \(digits)")
+            try hold(DialledNumber(office.number, extension: office.extension) != nil, "a number that cannot be dialled")
+        }
         guard case .success(let phone) = PhoneParser.parse(text(parts[1]), region: region) else { return }
         let e164 = phone.number.e164
         try hold(PhoneNumber(e164: e164) != nil && e164.utf8.count <= 16, e164)

@@ -16,7 +16,7 @@ struct ServerFuzzTests {
     private static func share(_ check: ParserCheck) -> Int {
         switch check.name {
         case "settings", "mail", "password": 1000
-        case "policy": 2000
+        case "policy", "certificates": 2000
         case "form", "phone": 3000
         default: 5000
         }

@@ -69,7 +69,8 @@ public enum AnswerText {
             default: true
             }
         }
-        return String(String.UnicodeScalarView(kept))
+        // A mark may follow its letter now that nothing stands between them.
+        return String(String.UnicodeScalarView(kept)).compatibilityFolded
     }
 
     /// Why an answer cannot be taken; nil when it can.

@@ -34,7 +34,7 @@ enum SetupRoutes {
             return .page(try await page(form, [FieldError("code", refusal)], instance), status: 422)
         }
         var errors = fieldErrors(form)
-        let new = Administration.NewPerson(
+        let new = NewPerson(
             name: form["name"].trimmingSpaces(), displayName: form["display"].trimmingSpaces(), roles: [.globalAdministrator],
             email: form["email"].trimmingSpaces())
         let hash: Secret
@@ -82,7 +82,7 @@ enum SetupRoutes {
     }
 
     /// The person to be, for the password rules that look at names.
-    private static func draft(_ new: Administration.NewPerson, _ instance: Instance) -> PersonRecord {
+    private static func draft(_ new: NewPerson, _ instance: Instance) -> PersonRecord {
         PersonRecord(
             person: Person(id: PersonID("new"), roles: new.roles), organisation: instance.organisation, name: new.name,
             displayName: new.displayName, createdAt: instance.world.now())

@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Administration/CSVTable.swift

@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Delivery/CarrierSignature.swift

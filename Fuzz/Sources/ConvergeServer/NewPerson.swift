@@ -1,0 +1,1 @@
+../../../Sources/ConvergeServer/Administration/NewPerson.swift

@@ -1,0 +1,1 @@
+../../../Tests/ConvergeCoreTests/Fuzz/AppChecks.swift

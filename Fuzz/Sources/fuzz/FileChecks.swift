@@ -1,0 +1,1 @@
+../../../Tests/ConvergeServerTests/Fuzz/FileChecks.swift
