@@ -34,12 +34,6 @@ def forget(folder: Path) -> None:
         note.unlink()
 
 
-def flush(folder: Path) -> None:
-    """From now on a confirmed commit outlives a death of the server, whatever scripts/with-postgres has switched off for speed."""
-    name = conninfo(folder).rpartition("=")[2]
-    _psql(f"{_server()} dbname=postgres", f"ALTER DATABASE {name} SET synchronous_commit = on")
-
-
 def cut(folder: Path, application: str) -> None:
     """Ends the sessions of one program at the database."""
     _psql(conninfo(folder), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{application}'")

@@ -10,8 +10,9 @@ import urllib.request
 import pytest
 
 import engine
+from rawhttp import Raw
 from server import PROGRAM, Server, free_port, wait_for
-from stories import BEN_MAIL, BEN_PHONE, register_app, sign_in, whole_wizard
+from stories import BEN_MAIL, BEN_PHONE, PASSWORDS, register_app, sign_in, whole_wizard
 
 USAGE = 64
 
@@ -385,6 +386,35 @@ def test_a_restored_copy_signs_ada_in_with_her_app(server, new_person, tmp_path_
     finally:
         elsewhere.stop()
     server.start()
+
+
+@pytest.mark.engines
+@pytest.mark.skipif(not engine.POSTGRES, reason="from one engine to the other")
+def test_a_whole_store_moves_into_a_file_and_back(server, tmp_path):
+    database, file = f"postgres:{engine.conninfo(server.data)}", f"sqlite:{tmp_path / 'moved.db'}"
+
+    def copy(source: str, target: str) -> subprocess.CompletedProcess:
+        return run(server, "store", "copy", "--from", source, "--to", target, "--json")
+
+    def refused(source: str, target: str) -> str:
+        result = copy(source, target)
+        assert result.returncode == 1 and not result.stdout, result
+        return result.stderr
+
+    before = Raw(server.port).sign_in("ada", PASSWORDS["ada"]).answer.heading
+    assert "is in use" in refused(database, file), "a node is running"
+    server.stop()
+    assert "no database" in refused(file, database) and not (tmp_path / "moved.db").exists()
+    assert "must not be in the address" in refused(database + " password=secret", file)
+    assert "the same store" in refused(database, database)
+    there = copy(database, file)
+    assert there.returncode == 0 and json.loads(there.stdout)["person"] == 5, there
+    assert "already" in refused(file, database), "somebody's organisation is there"
+    engine.change(server.data, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    back = copy(file, database)
+    assert back.returncode == 0 and json.loads(back.stdout) == json.loads(there.stdout), back
+    server.start()
+    assert Raw(server.port).sign_in("ada", PASSWORDS["ada"]).answer.heading == before
 
 
 # --- the documentation

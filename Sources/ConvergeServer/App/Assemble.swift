@@ -58,7 +58,7 @@ extension Instance {
             return (try await config.openStore(), keys)
         }
         let database = try await config.openStore()
-        guard try await !database.read({ db in try OrganisationStore().isThere(db) }) else {
+        guard try await !OrganisationStore().isThere(in: database) else {
             try await database.close()
             throw KeyRingError.lost(path: config.keyRingPath, database: config.storeName)
         }
@@ -132,7 +132,7 @@ extension Config {
     public func hasStore() async throws -> Bool {
         guard postgres != nil else { return FileManager.default.fileExists(atPath: databasePath) }
         let database = try await openStore()
-        let isThere = try await database.read { db in try OrganisationStore().isThere(db) }
+        let isThere = try await OrganisationStore().isThere(in: database)
         try await database.close()
         return isThere
     }

@@ -43,14 +43,7 @@ public struct OutboxWorker: Service {
         let signal = instance.outboxSignal, told = instance.database.notifications(OutboxStore.channel)
         // Commands and other nodes write messages too.
         let ear = Task { if let told { for await _ in told { signal.wake() } } }
-        // What was decided on another node wakes the pages that wait on this one.
-        let decisions = Task { [instance] in
-            if let told = instance.database.notifications(ApprovalStore.channel) { for await _ in told { instance.approvalSignal.wake() } }
-        }
-        defer {
-            ear.cancel()
-            decisions.cancel()
-        }
+        defer { ear.cancel() }
         await withGracefulShutdownHandler {
             let busy = Busy()
             await withDiscardingTaskGroup { group in

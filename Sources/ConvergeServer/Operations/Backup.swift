@@ -162,7 +162,7 @@ public struct Restore: Sendable {
 
     private func settle(_ file: String, _ database: any Database, _ keys: KeyRing) async throws -> (people: Int, lastEvent: String?) {
         let store = OrganisationStore()
-        guard try await database.read({ db in try store.isThere(db) }) else { throw noBackup(file) }
+        guard try await store.isThere(in: database) else { throw noBackup(file) }
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
         let now = world.now(), id = AuditID.next(at: now, world)
         return try await database.write { db in

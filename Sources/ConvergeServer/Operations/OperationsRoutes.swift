@@ -1,6 +1,7 @@
 import ConvergeCore
 import HTTPTypes
 import Logging
+import Synchronization
 
 /// What a monitor asks: whether the program answers, whether it can work, and what it counts. Nobody signs in for these.
 enum OperationsRoutes {
@@ -16,15 +17,36 @@ enum OperationsRoutes {
         },
     ]
 
-    /// Ready is a server that can read its store.
+    /// How long a monitor is kept waiting: its own patience is short.
+    private static let patience = Duration.seconds(3)
+
+    /// Ready is a server that can read its store, and soon.
     private static func ready(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         do {
-            _ = try await instance.database.read { db in try instance.policies.currentVersion(db) }
+            try await within(patience) { _ = try await instance.database.read { db in try instance.policies.currentVersion(db) } }
             return .text("ready\n")
         } catch {
             instance.log.error("not ready", metadata: ["request": "\(request.id)", "reason": "\(error)"])
             return .text("not ready: the store cannot be read\n", status: 503)
         }
+    }
+
+    /// Runs something that may not end for a while, and waits for it for so long.
+    private static func within(_ time: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        let over = Signal(), outcome = Mutex<Result<Void, any Error>?>(nil)
+        let task = Task {
+            do {
+                try await body()
+                outcome.withLock { $0 = .success(()) }
+            } catch {
+                outcome.withLock { $0 = .failure(error) }
+            }
+            over.wake()
+        }
+        await over.wait(since: 0, atMost: time)
+        task.cancel()
+        guard let result = outcome.withLock({ $0 }) else { throw StoreError.busy }
+        try result.get()
     }
 
     static func metrics(_ instance: Instance) async throws -> String {

@@ -28,6 +28,11 @@ public enum Dialect: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether there is a table, readable or not.
+    func has(table name: String, _ db: any Connection) throws -> Bool {
+        try db.rows(tableNames).contains { try $0.text("name") == name }
+    }
+
     /// Makes the running transaction a migration's: only one node migrates at a time, what the one before did is seen, and a
     /// statement may take as long as it must. SQLite's write transaction is that lock.
     var migration: [SQL] {

@@ -107,9 +107,10 @@ public struct Migrator: Sendable {
 
     /// The migrations not yet applied to a database, without changing anything.
     public func pending(_ database: any Database) async throws -> [Migration] {
-        try await database.read { [self] connection in
+        let dialect = database.dialect
+        return try await database.read { [self] connection in
             // Before the first migration there is no table to ask.
-            do { return try self.pending(connection) } catch StoreError.fault { return migrations }
+            try dialect.has(table: "migration", connection) ? self.pending(connection) : migrations
         }
     }
 

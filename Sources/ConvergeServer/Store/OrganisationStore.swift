@@ -10,9 +10,12 @@ struct OrganisationStore: Sendable {
         let isDemo: Bool
     }
 
-    /// Whether a store holds an organisation. A new store has no table to ask.
-    func isThere(_ db: any Connection) throws -> Bool {
-        do { return try db.row("SELECT id FROM organisation LIMIT 1") != nil } catch StoreError.fault { return false }
+    /// Whether a store holds an organisation. A new store has no table to ask; a table that may not be read is no such store.
+    func isThere(in database: any Database) async throws -> Bool {
+        let dialect = database.dialect
+        return try await database.read { db in
+            try dialect.has(table: "organisation", db) && db.row("SELECT id FROM organisation LIMIT 1") != nil
+        }
     }
 
     func find(_ db: any Connection) throws -> Identity? {

@@ -84,6 +84,9 @@ public final class SQLiteDatabase: Database {
         }
     }
 
+    /// How many writes wait for the one that goes on.
+    var waiting: Int { writer.waiting }
+
     public func close() async throws {
         await writer.close()
         try Self.mapped { try pool.close() }
@@ -200,7 +203,7 @@ private final class GroupedWriter: Sendable {
 
     private let pool: DatabasePool
     private let queue = Mutex(Queue())
-    private let waiting = DispatchSemaphore(value: 0)
+    private let signal = DispatchSemaphore(value: 0)
 
     init(_ pool: DatabasePool) {
         self.pool = pool
@@ -209,13 +212,16 @@ private final class GroupedWriter: Sendable {
         thread.start()
     }
 
+    /// How many jobs are not begun.
+    var waiting: Int { queue.withLock { $0.jobs.count } }
+
     func add(_ job: Job) {
         let isTaken = queue.withLock { queue in
             if !queue.isClosing { queue.jobs.append(job) }
             return !queue.isClosing
         }
         guard isTaken else { return job.fail(StoreError.fault("the store is closed")) }
-        waiting.signal()
+        signal.signal()
     }
 
     /// Ends the thread after the last write.
@@ -226,13 +232,13 @@ private final class GroupedWriter: Sendable {
                 if !queue.isClosed { queue.closing.append { done.resume() } }
                 return queue.isClosed
             }
-            if isClosed { done.resume() } else { waiting.signal() }
+            if isClosed { done.resume() } else { signal.signal() }
         }
     }
 
     private func work() {
         while true {
-            waiting.wait()
+            signal.wait()
             let (group, isClosing) = queue.withLock { queue in
                 let group = Array(queue.jobs.prefix(Self.most))
                 queue.jobs.removeFirst(group.count)

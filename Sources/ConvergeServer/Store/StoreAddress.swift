@@ -64,7 +64,13 @@ public enum StoreAddress: Sendable, Hashable {
             return try SQLiteDatabase(path: path)
         case .postgres(let settings):
             let database = try await PostgresDatabase(settings)
-            guard try await database.others() == 0 else {
+            // What has just ended may still be among the server's sessions: a pg_restore a line before this in somebody's script.
+            var others = try await database.others()
+            for _ in 0..<20 where others > 0 {
+                try await Task.sleep(for: .milliseconds(100))
+                others = try await database.others()
+            }
+            guard others == 0 else {
                 try await database.close()
                 throw StoreCopy.Problem.inUse(settings.address.description)
             }

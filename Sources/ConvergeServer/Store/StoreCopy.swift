@@ -100,9 +100,9 @@ public struct StoreCopy: Sendable {
 
     private func prepare(now: Moment) async throws {
         guard try await Migrator(folder: migrations, dialect: source.dialect).pending(source).isEmpty else { throw Problem.sourceOutdated }
-        guard try await source.read({ db in try OrganisationStore().isThere(db) }) else { throw Problem.sourceEmpty }
+        guard try await OrganisationStore().isThere(in: source) else { throw Problem.sourceEmpty }
         _ = try await Migrator(folder: migrations, dialect: target.dialect).migrate(target, now: now)
-        guard try await !target.read({ db in try OrganisationStore().isThere(db) }) else { throw Problem.targetInUse }
+        guard try await !OrganisationStore().isThere(in: target) else { throw Problem.targetInUse }
         // A table that a later migration added and that is missing above must not stay behind without a word.
         let dialect = source.dialect, known = Set(Self.tables.map(\.name) + ["migration"])
         let names = try await source.read { db in try db.rows(dialect.tableNames).map { try $0.text("name") } }

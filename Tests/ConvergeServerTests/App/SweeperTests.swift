@@ -9,8 +9,10 @@ import Testing
         try await kit.instance.database.read { db in try db.row("SELECT COUNT(*) AS n FROM \(raw: table)")?.int("n") ?? -1 }
     }
 
-    @Test func `what has been over for a week goes, in small portions, and what is not stays`() async throws {
-        let kit = try await DeliveryKit(box: DemoBox()), instance = kit.instance, person = try await kit.server.add("ada")
+    @Test(arguments: Engine.all) func `what has been over for a week goes, in small portions, and what is not stays`(engine: Engine)
+        async throws
+    {
+        let kit = try await DeliveryKit(box: DemoBox(), engine: engine), instance = kit.instance, person = try await kit.server.add("ada")
         func fill() async throws {
             let now = kit.clock.now
             for _ in 0..<5 { try await kit.insertText(life: .minutes(5)) }
@@ -46,8 +48,10 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `a message that nobody sent in time loses its content even where no worker runs`() async throws {
-        let kit = try await DeliveryKit(), id = try await kit.insertText(life: .minutes(5))
+    @Test(arguments: Engine.all) func `a message that nobody sent in time loses its content even where no worker runs`(engine: Engine)
+        async throws
+    {
+        let kit = try await DeliveryKit(engine: engine), id = try await kit.insertText(life: .minutes(5))
         kit.clock.advance(by: Span(ms: 299_999))
         try await Sweeper(kit.instance).sweep()
         #expect(try await kit.standing(id).state == "waiting")
@@ -57,8 +61,10 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `what stood for a message to nobody goes after an hour, real messages stay their week`() async throws {
-        let kit = try await DeliveryKit(box: DemoBox()), instance = kit.instance, now = kit.clock.now
+    @Test(arguments: Engine.all) func `what stood for a message to nobody goes after an hour, real messages stay their week`(engine: Engine)
+        async throws
+    {
+        let kit = try await DeliveryKit(box: DemoBox(), engine: engine), instance = kit.instance, now = kit.clock.now
         for _ in 0..<3 { try await kit.insertText(life: .minutes(5)) }
         try await kit.worker.round()
         try await instance.database.write { db in
@@ -78,8 +84,10 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `wrong passwords are remembered for an hour, their number for thirty quiet days`() async throws {
-        let kit = try await DeliveryKit(), instance = kit.instance, key = "lock:x"
+    @Test(arguments: Engine.all) func `wrong passwords are remembered for an hour, their number for thirty quiet days`(engine: Engine)
+        async throws
+    {
+        let kit = try await DeliveryKit(engine: engine), instance = kit.instance, key = "lock:x"
         let stored: @Sendable () async throws -> PasswordLockState? = {
             try await instance.database.read { db in
                 try db.row("SELECT note FROM budget WHERE key = \(key)")?.optionalText("note")

@@ -27,13 +27,13 @@ struct DeliveryKit {
     init(
         texts: Int? = nil, mail: Int? = nil, carrier: Int? = nil, folder: String? = nil,
         clock: TestClock = TestClock(now: TestServer.start),
-        box: DemoBox? = nil, policy: PolicyDocument? = nil, patience: Int = 1
+        box: DemoBox? = nil, policy: PolicyDocument? = nil, patience: Int = 1, engine: Engine = .ofServers
     ) async throws {
         let heard = Heard()
         var logger = Logger(label: "test") { _ in HeardLog(heard: heard) }
         logger.logLevel = .trace
         server = try await TestServer(
-            folder: folder, clock: clock, policy: policy,
+            folder: folder, clock: clock, policy: policy, engine: engine,
             configure: { config in
                 config.text = texts.map { TextGateway.Settings(url: "http://127.0.0.1:\($0)/sms") }
                 config.carrier = carrier.map { port in

@@ -9,22 +9,24 @@ import Testing
 @Suite struct OutboxLeaseTests {
     private typealias Standing = DeliveryKit.Standing
 
-    @Test func `a restart between insert and send loses nothing`() async throws {
-        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port)
+    @Test(arguments: Engine.all) func `a restart between insert and send loses nothing`(engine: Engine) async throws {
+        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port, engine: engine)
         let id = try await first.insertText()
         try await first.close()
-        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock)
+        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock, engine: engine)
         try await second.worker.round()
         #expect(gateway.bodies.map { $0["idempotencyKey"] } == [id])
         try await second.close()
     }
 
-    @Test func `a worker that dies with a message leaves it to the next one when its lease is over`() async throws {
-        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port)
+    @Test(arguments: Engine.all) func `a worker that dies with a message leaves it to the next one when its lease is over`(engine: Engine)
+        async throws
+    {
+        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port, engine: engine)
         let id = try await first.insertText()
         #expect(try await first.worker.claim([.text: 1]).count == 1)
         try await first.close()
-        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock)
+        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock, engine: engine)
         second.clock.advance(by: Span(ms: OutboxWorker.lease.ms - 1))
         #expect(try await second.worker.round() == 0)
         second.clock.advance(by: Span(ms: 1))
@@ -34,9 +36,9 @@ import Testing
         try await second.close()
     }
 
-    @Test func `two workers on one database never send a message twice`() async throws {
-        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port)
-        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock)
+    @Test(arguments: Engine.all) func `two workers on one database never send a message twice`(engine: Engine) async throws {
+        let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port, engine: engine)
+        let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock, engine: engine)
         var ids: Set<String> = []
         for _ in 0..<40 { ids.insert(try await first.insertText()) }
         let counts = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -59,8 +61,8 @@ import Testing
         try await second.close()
     }
 
-    @Test func `what a worker reports whose lease is over changes nothing`() async throws {
-        let kit = try await DeliveryKit(), id = try await kit.insertText(), outbox = kit.instance.outbox
+    @Test(arguments: Engine.all) func `what a worker reports whose lease is over changes nothing`(engine: Engine) async throws {
+        let kit = try await DeliveryKit(engine: engine), id = try await kit.insertText(), outbox = kit.instance.outbox
         let old = try #require(try await kit.worker.claim([.text: 1]).first)
         kit.clock.advance(by: OutboxWorker.lease)
         let new = try #require(try await kit.worker.claim([.text: 1]).first)
@@ -80,8 +82,8 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `codes go before notices`() async throws {
-        let kit = try await DeliveryKit()
+    @Test(arguments: Engine.all) func `codes go before notices`(engine: Engine) async throws {
+        let kit = try await DeliveryKit(engine: engine)
         let notice = try await kit.insertText(life: .hours(24))
         kit.clock.advance(by: .seconds(1))
         let code = try await kit.insertText(life: .minutes(5))
@@ -90,10 +92,10 @@ import Testing
         try await kit.close()
     }
 
-    @Test(arguments: [true, false])
-    func `a worker that is stopped while it sends still writes down what came of it`(gracefully: Bool) async throws {
+    @Test(arguments: [true, false], Engine.all)
+    func `a worker that is stopped while it sends still writes down what came of it`(gracefully: Bool, engine: Engine) async throws {
         let heard = Heard(), gateway = try await LoopbackServer { SlowConversation(heard: heard) }
-        let kit = try await DeliveryKit(texts: gateway.port), worker = kit.worker
+        let kit = try await DeliveryKit(texts: gateway.port, engine: engine), worker = kit.worker
         let sent = try await kit.insertText()
         let group = ServiceGroup(services: [worker], logger: kit.instance.log)
         let running = Task { if gracefully { try await group.run() } else { try await worker.run() } }
@@ -106,10 +108,12 @@ import Testing
         try await kit.close()
     }
 
-    @Test func `a signal wakes a worker that runs, and a gateway that hangs delays nothing of the other kind`() async throws {
+    @Test(arguments: Engine.all) func `a signal wakes a worker that runs, and a gateway that hangs delays nothing of the other kind`(
+        engine: Engine
+    ) async throws {
         let gateway = try await ScriptedGateway(""), heard = Heard()
         let relay = try await LoopbackServer { MailConversation(heard: heard) }
-        let kit = try await DeliveryKit(texts: gateway.server.port, mail: relay.port, patience: 60), worker = kit.worker
+        let kit = try await DeliveryKit(texts: gateway.server.port, mail: relay.port, patience: 60, engine: engine), worker = kit.worker
         for _ in 0..<4 { try await kit.insertText() }
         let running = Task { try await worker.run() }
         while gateway.heard.all.count < 2 { try await Task.sleep(for: .milliseconds(5)) }

@@ -1,5 +1,6 @@
 import ConvergeCore
 import Foundation
+import Synchronization
 import Testing
 
 @testable import ConvergeServer
@@ -8,12 +9,13 @@ import Testing
 @Suite(.ofPostgres) struct PostgresDriverTests {
     /// A database of its own with a table of numbers.
     private func with(
-        sessions: Int = 4, seconds: Int = 60, _ run: (PostgresDatabase, PostgresDatabase.Settings) async throws -> Void
+        sessions: Int = 4, seconds: Int = 60, silence: Double = 5, _ run: (PostgresDatabase, PostgresDatabase.Settings) async throws -> Void
     ) async throws {
         try await TestPostgres.withDatabase { settings in
             var settings = settings
             settings.sessions = sessions
             settings.statementSeconds = seconds
+            settings.silenceSeconds = silence
             let database = try await PostgresDatabase(settings)
             try await database.write { connection in
                 try connection.execute("CREATE TABLE n (id TEXT PRIMARY KEY, v BIGINT NOT NULL)")
@@ -118,7 +120,7 @@ import Testing
                 }
             }
             // On a machine that is busy the time for all of them may be over first.
-            #expect(tries.count > 3 && tries.count <= PostgresDatabase.triesMax)
+            #expect(tries.count > 3 && tries.count <= PostgresDatabase.collisionsMax)
         }
     }
 
@@ -139,30 +141,50 @@ import Testing
     }
 
     @Test func `collisions let fewer in at once, successes more again, and nobody is forgotten`() async throws {
-        let gate = WriteGate(most: 8), inside = Tally()
+        let gate = WriteGate(most: 8, mostWaiting: 6, seconds: 60), inside = Tally()
         for _ in 0..<20 {
-            await gate.enter()
+            try await gate.enter()
             gate.leave(collided: true)
         }
         #expect(gate.width == 2)
-        for _ in 0..<2 { await gate.enter() }
+        for _ in 0..<2 { try await gate.enter() }
         let waiting = (0..<6).map { _ in
             Task {
-                await gate.enter()
+                try await gate.enter()
                 inside.add()
                 gate.leave(collided: false)
             }
         }
-        await Task.yield()
+        await until("six wait") { gate.waiting == 6 }
         #expect(inside.count == 0)
         for _ in 0..<2 { gate.leave(collided: false) }
-        for task in waiting { await task.value }
+        for task in waiting { try await task.value }
         #expect(inside.count == 6)
         for _ in 0..<40 {
-            await gate.enter()
+            try await gate.enter()
             gate.leave(collided: false)
         }
         #expect(gate.width == 8)
+    }
+
+    @Test func `who collided has the next turn, however many wait`() async throws {
+        let gate = WriteGate(most: 2, mostWaiting: 1, seconds: 60), order = Heard()
+        for _ in 0..<2 { try await gate.enter() }
+        func come(_ name: String, first: Bool) -> Task<Void, any Error> {
+            Task {
+                try await gate.enter(first: first)
+                order.append(name)
+                gate.leave(collided: false)
+            }
+        }
+        let patient = come("patient", first: false)
+        await until("one waits") { gate.waiting == 1 }
+        await #expect(throws: StoreError.busy, "the line is as long as it may be") { try await gate.enter() }
+        let again = come("again", first: true)
+        await until("both wait") { gate.waiting == 2 }
+        gate.leave(collided: false)
+        for task in [patient, again] { try await task.value }
+        #expect(order.all == ["again", "patient"])
     }
 
     // MARK: what goes wrong, in the store's words
@@ -237,27 +259,89 @@ import Testing
         }
     }
 
-    @Test func `a caller that is cancelled while it waits for a session goes away, and the others get theirs`() async throws {
+    /// Holds every session while something runs.
+    private func holding(
+        _ database: PostgresDatabase, sessions: Int, writing: Bool = false, _ run: () async throws -> Void
+    ) async throws {
+        let holds = Meeting(sessions + 1), done = Meeting(sessions + 1)
+        let hold: @Sendable (any ConvergeServer.Connection) -> Void = { _ in
+            holds.arrive()
+            done.arrive()
+        }
+        let holders = (0..<sessions).map { _ in
+            Task { if writing { try await database.write(hold) } else { try await database.read(hold) } }
+        }
+        await holds.arriveAsync()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await run()) } catch { outcome = .failure(error) }
+        await done.arriveAsync()
+        for holder in holders { try await holder.value }
+        try outcome.get()
+    }
+
+    @Test(arguments: [false, true])
+    func `a caller that is cancelled while it waits for its turn goes away, and the others get theirs`(writing: Bool) async throws {
         try await with(sessions: 2) { database, _ async throws in
-            let holds = Meeting(3), done = Meeting(3)
-            let holders = (0..<2).map { _ in
-                Task {
-                    try await database.read { _ in
-                        holds.arrive()
-                        done.arrive()
-                    }
+            let ran = Tally(), both = Tally()
+            let work: @Sendable (Tally) async throws -> Void = { tally in
+                if writing { try await database.write { _ in _ = tally.add() } } else { try await database.read { _ in _ = tally.add() } }
+            }
+            func waiting() -> Int { writing ? database.gate.waiting : database.pool.waiting }
+            var patient: Task<Void, any Error>?
+            try await holding(database, sessions: 2, writing: writing) {
+                let waiter = Task { try await work(ran) }
+                await until("one waits") { waiting() == 1 }
+                patient = Task { try await work(both) }
+                await until("both wait") { waiting() == 2 }
+                waiter.cancel()
+                await #expect(throws: CancellationError.self) { try await waiter.value }
+                #expect(waiting() == 1)
+            }
+            try await patient?.value
+            #expect(ran.count == 0 && both.count == 1)
+        }
+    }
+
+    @Test func `nobody waits for a session for ever, and what comes beyond a long line is told at once`() async throws {
+        try await with(sessions: 1, seconds: 1) { database, _ async throws in
+            try await holding(database, sessions: 1) {
+                await #expect(throws: StoreError.busy) { try await value("a", database) }
+                await #expect(throws: StoreError.busy) { try await database.write { try $0.execute("UPDATE n SET v = 1") } }
+                #expect(database.pool.waiting == 0 && database.gate.waiting == 0)
+            }
+            #expect(try await value("a", database) == 0)
+        }
+        try await with(sessions: 1) { database, _ async throws in
+            var line: [Task<Int?, any Error>] = []
+            try await holding(database, sessions: 1) {
+                line = (0..<PostgresDatabase.waitersEach).map { _ in Task { try await value("a", database) } }
+                await until("the line is full") { database.pool.waiting == PostgresDatabase.waitersEach }
+                await #expect(throws: StoreError.busy) { try await value("a", database) }
+                #expect(database.pool.waiting == PostgresDatabase.waitersEach)
+            }
+            for task in line { #expect(try await task.value == 0) }
+        }
+    }
+
+    @Test func `a server that falls silent in the middle of a statement costs its time, and its session is not lent again`() async throws {
+        try await with(sessions: 1, seconds: 1, silence: 0.5) { database, _ async throws in
+            let runs = Tally(), silent = Mutex<pid_t?>(nil), began = World.system().stopwatch()
+            let error = await #expect(throws: StoreError.self) {
+                try await database.write { connection in
+                    runs.add()
+                    try connection.execute("UPDATE n SET v = 5 WHERE id = 'a'")
+                    let process = try connection.processID()
+                    kill(process, SIGSTOP)
+                    silent.withLock { $0 = process }
+                    try connection.execute("UPDATE n SET v = 6 WHERE id = 'a'")
                 }
             }
-            await holds.arriveAsync()
-            let ran = Tally()
-            let waiter = Task { try await database.read { _ in ran.add() } }
-            let patient = Task { try await value("a", database) }
-            waiter.cancel()
-            await #expect(throws: CancellationError.self) { try await waiter.value }
-            await done.arriveAsync()
-            for holder in holders { try await holder.value }
-            #expect(try await patient.value == 0)
-            #expect(ran.count == 0)
+            let process = try #require(silent.withLock { $0 }), took = Double(World.system().stopwatch() - began) / 1e9
+            defer { kill(process, SIGCONT) }
+            if case .unavailable = error {} else { Issue.record("\(String(describing: error))") }
+            #expect(took >= 1.5 && runs.count == 1)
+            let seen = try await database.read { (try $0.processID(), try $0.row("SELECT v FROM n WHERE id = 'a'")?.int("v")) }
+            #expect(seen.0 != process && seen.1 == 0)
         }
     }
 
@@ -277,7 +361,129 @@ import Testing
         }
     }
 
+    // MARK: statements that nobody waits for
+
+    @Test(arguments: ["", "another statement", "another, and nobody listens"])
+    func `a statement that nobody waited for fails with the next one or the commit, and nothing is kept`(then: String) async throws {
+        try await with { database, _ async throws in
+            let error = await #expect(throws: StoreError.self) {
+                try await database.write { connection in
+                    try connection.execute("UPDATE n SET v = 9 WHERE id = 'b'")
+                    try connection.later("INSERT INTO n VALUES ('a', 1)")
+                    if then == "another statement" { _ = try connection.rows("SELECT 1 AS n") }
+                    if then == "another, and nobody listens" { _ = try? connection.rows("SELECT 1 AS n") }
+                }
+            }
+            #expect(error == .conflict(constraint: "n.id"))
+            #expect(try await [value("a", database), value("b", database)] == [0, 0])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a collision in a statement that nobody waited for runs the transaction again`(another: Bool) async throws {
+        try await with { database, _ async throws in
+            let runs = Tally()
+            try await database.write { connection in
+                try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'a'")
+                guard runs.add() == 1 else { return }
+                try connection.later("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
+                if another { _ = try connection.rows("SELECT 1 AS n") }
+            }
+            #expect(try await value("a", database) == 1 && runs.count == 2)
+        }
+    }
+
     // MARK: connections that break
+
+    @Test(arguments: [false, true])
+    func `a node that was paused inside a transaction until the server gave it up begins it again`(atItsEnd: Bool) async throws {
+        try await with { database, _ async throws in
+            let runs = Tally()
+            try await database.write { connection in
+                try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'a'")
+                guard runs.add() == 1 else { return }
+                try connection.execute("SET LOCAL idle_in_transaction_session_timeout = 20")
+                let process = try connection.processID(), end = Date().addingTimeInterval(60)
+                while kill(process, 0) == 0, Date() < end { usleep(1000) }
+                if !atItsEnd { try connection.execute("UPDATE n SET v = v + 1 WHERE id = 'b'") }
+            }
+            #expect(try await [value("a", database), value("b", database)] == [1, 0])
+            #expect(runs.count == 2)
+        }
+    }
+
+    @Test func `a session that cannot be opened costs none of those that are`() async throws {
+        try await with { _, settings async throws in
+            let opened = Tally(), tries = Meeting(2), fails = Meeting(2)
+            let database = try await PostgresDatabase(settings) {
+                if opened.add() == 2 {
+                    tries.arrive()
+                    fails.arrive()
+                    throw PostgresError(kind: .connection, reason: "too many connections")
+                }
+                return try PostgresSession(settings.address.completed(password: nil, statementSeconds: 60), deadlineSeconds: 60)
+            }
+            let holds = Meeting(2), done = Meeting(2)
+            let first = Task {
+                try await database.read { connection in
+                    holds.arrive()
+                    done.arrive()
+                    return try connection.processID()
+                }
+            }
+            await holds.arriveAsync()
+            let second = Task { try await database.read { try $0.processID() } }
+            await tries.arriveAsync()
+            await done.arriveAsync()
+            let kept = try await first.value
+            await fails.arriveAsync()
+            #expect(try await second.value == kept)
+            #expect(opened.count == 2 && database.pool.opened == 1)
+            try await database.close()
+        }
+    }
+
+    @Test func `where the server has no room for all sessions, those that found it do the work`() async throws {
+        try await with { _, settings async throws in
+            let name = try #require(settings.address.values["dbname"]), role = name + "_few"
+            try await TestPostgres.command("CREATE ROLE \(role) LOGIN CONNECTION LIMIT 2")
+            let few = try await PostgresDatabase(TestPostgres.settings(name, "user=\(role)"))
+            let used = try await withThrowingTaskGroup(of: Set<pid_t>.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        var used: Set<pid_t> = []
+                        for _ in 0..<50 { used.insert(try await few.read { try $0.processID() }) }
+                        return used
+                    }
+                }
+                return try await group.reduce(into: Set()) { $0.formUnion($1) }
+            }
+            #expect(used.count == 2)
+            try await few.close()
+            try await TestPostgres.command("DROP ROLE \(role)")
+        }
+    }
+
+    @Test func `what a commit is worth, and how bytes are written, is not left to the server's settings but to the operator's address`()
+        async throws
+    {
+        try await with { database, settings async throws in
+            let name = try #require(settings.address.values["dbname"])
+            try await TestPostgres.command("ALTER DATABASE \(name) SET synchronous_commit = off")
+            try await TestPostgres.command("ALTER DATABASE \(name) SET bytea_output = escape")
+            func seen(_ more: String) async throws -> (String?, [UInt8]?) {
+                let other = try await PostgresDatabase(TestPostgres.settings(name, more))
+                let seen = try await other.read { connection in
+                    try connection.row("SELECT current_setting('synchronous_commit') AS s, '\\x00ff61'::bytea AS b")
+                        .map { (try $0.text("s"), try $0.bytes("b")) }
+                }
+                try await other.close()
+                return (seen?.0, seen?.1)
+            }
+            #expect(try await seen("") == ("on", [0, 0xFF, 0x61]))
+            #expect(try await seen("options='-c synchronous_commit=remote_write'").0 == "remote_write")
+        }
+    }
 
     @Test func `a session that the server ends is made anew without a word`() async throws {
         try await with { database, _ async throws in
@@ -372,5 +578,12 @@ import Testing
             try await database.write { $0.tell("converge_test") }
             #expect(await heard.next() != nil)
         }
+    }
+}
+
+extension ConvergeServer.Connection {
+    /// The server's process on the other side.
+    fileprivate func processID() throws -> pid_t {
+        pid_t(try row("SELECT pg_backend_pid()::bigint AS n")?.integer("n") ?? 0)
     }
 }

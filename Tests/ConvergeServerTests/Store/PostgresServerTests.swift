@@ -38,6 +38,16 @@ import Testing
             #expect(confirmed.yes.subtracting(there).isEmpty, "confirmed and lost")
             #expect(there.subtracting(confirmed.yes).isSubset(of: confirmed.unknown), "done, and somebody was told that it was not")
             #expect(confirmed.yes.count > 300)
+            // And one that stays away is sought for as long as a statement may take, not only some times.
+            let other = try await PostgresDatabase(settings(server.conninfo + " dbname=postgres", seconds: 4))
+            try await server.control("stop")
+            let began = World.system().stopwatch()
+            let error = await #expect(throws: StoreError.self) {
+                try await other.write { try $0.execute("INSERT INTO done VALUES (9999)") }
+            }
+            if case .unavailable = error {} else { Issue.record("\(String(describing: error))") }
+            #expect(World.system().stopwatch() - began >= 4_000_000_000)
+            try await other.close()
             try await database.close()
         }
     }
@@ -61,6 +71,54 @@ import Testing
             try await tab.open("/readyz")
             #expect(tab.page.status == 200)
             try await server.instance.close()
+        }
+    }
+
+    @Test func `a monitor is told soon where nobody gets a session, and stands in no line afterwards`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(
+                engine: .sqlite,
+                configure: { config in
+                    config.postgres = place
+                    config.postgres?.sessions = 1
+                })
+            let database = try #require(server.instance.database as? PostgresDatabase), holds = Meeting(2), done = Meeting(2)
+            let holder = Task {
+                try await database.read { _ in
+                    holds.arrive()
+                    done.arrive()
+                }
+            }
+            await holds.arriveAsync()
+            let browser = TestBrowser(server), began = World.system().stopwatch()
+            #expect(try await browser.open("/readyz").status == 503)
+            #expect(World.system().stopwatch() - began < 30_000_000_000, "as long as a session is waited for here")
+            await until("nobody waits") { database.pool.waiting == 0 }
+            await done.arriveAsync()
+            try await holder.value
+            #expect(try await browser.open("/readyz").status == 200)
+            try await server.instance.close()
+        }
+    }
+
+    @Test func `a database whose tables may not be read is no empty one: no key ring is made beside it`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = place })
+            try await server.instance.close()
+            let name = try #require(place.address.values["dbname"]), role = name + "_poor"
+            try await TestPostgres.command("CREATE ROLE \(role) LOGIN")
+            try FileManager.default.removeItem(atPath: server.instance.config.keyRingPath)
+            let poor = try TestPostgres.settings(name, "user=\(role)")
+            let error = await #expect(throws: StoreError.self) {
+                try await TestServer(folder: server.folder, engine: .sqlite, configure: { $0.postgres = poor })
+            }
+            #expect(error?.description.contains("42501") == true, "\(String(describing: error))")
+            #expect(!FileManager.default.fileExists(atPath: server.instance.config.keyRingPath))
+            let database = try await PostgresDatabase(poor)
+            let migrator = try Migrator(folder: ResourceFolder.find(environment: [:]).sub("migrations"), dialect: .postgres)
+            await #expect(throws: StoreError.self) { try await migrator.pending(database) }
+            try await database.close()
+            try await TestPostgres.command("DROP ROLE \(role)")
         }
     }
 
@@ -145,7 +203,7 @@ import Testing
                 // The first is demoted under its sessions: it refuses writes from now on, as a standby does.
                 try await admin.command("ALTER SYSTEM SET default_transaction_read_only = on")
                 try await admin.command("SELECT pg_reload_conf()")
-                try await until("it refuses writes") { (try? await used()) == other }
+                await until("it refuses writes") { (try? await used()) == other }
                 #expect(try await used() == other)
                 try await database.close()
                 let fresh = try await PostgresDatabase(
@@ -155,14 +213,6 @@ import Testing
                 try await admin.close()
             }
         }
-    }
-
-    private func until(_ what: String, _ isTrue: () async throws -> Bool) async throws {
-        for _ in 0..<200 {
-            if try await isTrue() { return }
-            await Task.yield()
-        }
-        Issue.record("never: \(what)")
     }
 
     // MARK: it is not the one that it says
@@ -176,7 +226,7 @@ import Testing
         let database = try await open("localhost", ca)
         let facts = try await database.facts()
         #expect(facts.isEncrypted)
-        #expect(facts.unsafe == ["fsync", "full_page_writes", "synchronous_commit"], "the doctor would say so of this server")
+        #expect(facts.unsafe == ["fsync", "full_page_writes"], "the doctor would say so of this server")
         try await database.close()
         for (host, root) in [("127.0.0.1", ca), ("localhost", try other(folder)), ("localhost", folder.path + "/nowhere.pem")] {
             let error = await #expect(throws: StoreError.self, "\(host) \(root)") { try await open(host, root) }
@@ -279,6 +329,45 @@ import Testing
         _ = try? await running.value
         try await curl.close()
         for server in [server, other] { try await server.instance.close() }
+    }
+
+    @Test func `a page that waits is woken by what another node was told, and a node listens with two connections`() async throws {
+        try await TestPostgres.withDatabase { place in
+            let server = try await TestServer(engine: .sqlite, configure: { $0.postgres = place })
+            let other = try await TestServer(folder: server.folder, engine: .sqlite, configure: { $0.postgres = place })
+            let signal = server.instance.approvalSignal, curl = Curl(threads: 1), ear = ApprovalEar(server.instance)
+            let worker = OutboxWorker(server.instance, curl: curl)
+            var seen = signal.generation
+            let running = [Task { try await ear.run() }, Task { try await worker.run() }]
+            await signal.wait(since: seen, atMost: .seconds(60))
+            #expect(signal.generation > seen, "a new connection looks once")
+            try await until("it listens to the outbox") { try await Self.listening(place) >= 2 }
+            #expect(try await Self.listening(place) == 2)
+            seen = signal.generation
+            let instance = other.instance, now = other.clock.now, id = instance.approvalID(Secret("handle"))
+            try await instance.database.write { db in
+                let draft = ApprovalDraft(id: id, capability: .call, credential: nil, until: now + .minutes(5))
+                try instance.approvals.insert(draft, person: PersonID("p"), purpose: .signIn, flow: nil, now: now, db)
+            }
+            #expect(signal.generation == seen)
+            try await instance.database.write { db in _ = try instance.approvals.decide(id, .approved, nil, now: now, db) }
+            await signal.wait(since: seen, atMost: .seconds(60))
+            #expect(signal.generation > seen)
+            for task in running { task.cancel() }
+            for task in running { _ = try? await task.value }
+            try await curl.close()
+            for server in [server, other] { try await server.instance.close() }
+        }
+    }
+
+    /// How many connections to a database listen.
+    private static func listening(_ place: PostgresDatabase.Settings) async throws -> Int {
+        let database = try await PostgresDatabase(place)
+        let count = try await database.read { db in
+            try db.row("SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")?.int("n")
+        }
+        try await database.close()
+        return count ?? 0
     }
 }
 

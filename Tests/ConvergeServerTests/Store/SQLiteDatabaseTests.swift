@@ -49,6 +49,82 @@ import Testing
         try await database.close()
     }
 
+    /// Holds the writer until so many writes wait, and lets them go at once.
+    private func together(_ database: SQLiteDatabase, _ writes: [@Sendable (any ConvergeServer.Connection) throws -> Void]) async throws
+        -> [Result<Void, any Error>]
+    {
+        let holds = Meeting(2), done = Meeting(2)
+        let holder = Task {
+            try await database.write { _ in
+                holds.arrive()
+                done.arrive()
+            }
+        }
+        await holds.arriveAsync()
+        let tasks = writes.enumerated().map { _, write in Task { try await database.write(write) } }
+        await until("all wait") { database.waiting == writes.count }
+        await done.arriveAsync()
+        try await holder.value
+        var results: [Result<Void, any Error>] = []
+        for task in tasks { results.append(await task.result) }
+        return results
+    }
+
+    /// How often something was committed: the frames of the write-ahead log that end a transaction.
+    private func commits(_ path: String) throws -> Int {
+        let log = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path + "-wal")))
+        func number(_ place: Int) -> Int { log[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) } }
+        let page = number(8), salts = log[16..<24]
+        return stride(from: 32, to: log.count - page, by: 24 + page).count { frame in
+            number(frame + 4) > 0 && log[(frame + 8)..<(frame + 16)].elementsEqual(salts)
+        }
+    }
+
+    @Test func `writes that wait together share one commit`() async throws {
+        let folder = try TemporaryFolder(), path = folder.path + "/c.db", database = try SQLiteDatabase(path: path)
+        try await database.write { try $0.execute("CREATE TABLE n (v BIGINT)") }
+        let before = try commits(path)
+        let outcomes = try await together(
+            database, (0..<40).map { number in { @Sendable in _ = try $0.execute("INSERT INTO n (v) VALUES (\(number))") } })
+        for outcome in outcomes { try outcome.get() }
+        #expect(try await database.read { try $0.row("SELECT COUNT(*) AS n FROM n")?.int("n") } == 40)
+        // What held the others up has written nothing.
+        #expect(try commits(path) - before == 1)
+        try await database.close()
+    }
+
+    @Test func `where the common commit fails, each write stands or falls alone`() async throws {
+        let folder = try TemporaryFolder(), path = folder.path + "/c.db", database = try SQLiteDatabase(path: path)
+        try await database.write { connection in
+            try connection.execute("CREATE TABLE parent (id BIGINT PRIMARY KEY)")
+            try connection.execute("CREATE TABLE child (id BIGINT REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)")
+        }
+        let before = try commits(path), runs = Tally(), told = Tally()
+        let outcomes = try await together(
+            database,
+            (0..<5).map { number in
+                { @Sendable connection in
+                    runs.add()
+                    connection.afterCommit { told.add() }
+                    if number != 2 { try connection.execute("INSERT INTO parent (id) VALUES (\(number))") }
+                    // Missed at the commit and not before: the parent of the third is not there.
+                    try connection.execute("INSERT INTO child (id) VALUES (\(number))")
+                }
+            })
+        for (number, outcome) in outcomes.enumerated() {
+            if number == 2 {
+                #expect(throws: StoreError.conflict(constraint: "foreign key")) { try outcome.get() }
+            } else {
+                try outcome.get()
+            }
+        }
+        #expect(runs.count == 10 && told.count == 4)
+        #expect(try commits(path) - before == 4)
+        let kept = try await database.read { try $0.rows("SELECT id FROM child ORDER BY id").map { try $0.int("id") } }
+        #expect(kept == [0, 1, 3, 4])
+        try await database.close()
+    }
+
     @Test func `more readers than connections wait, and see one moment each`() async throws {
         let database = try await database()
         try await database.write { try $0.execute("INSERT INTO person (id, age) VALUES ('a', 0)") }

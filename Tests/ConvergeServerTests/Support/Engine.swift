@@ -115,6 +115,6 @@ enum TestPostgres {
 
     private static let commands = Result {
         let parameters = try settings("postgres").address.completed(password: nil, statementSeconds: 60)
-        return PostgresPool(size: 2) { try PostgresSession(parameters, deadlineSeconds: 60) }
+        return PostgresPool(size: 2, mostWaiting: 10_000, seconds: 600) { try PostgresSession(parameters, deadlineSeconds: 60) }
     }
 }

@@ -112,6 +112,11 @@ private struct FailingConnection: Connection {
         return try inner.execute(sql)
     }
 
+    func later(_ sql: SQL) throws {
+        try database.count(sql.text)
+        try inner.later(sql)
+    }
+
     func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }
     func tell(_ channel: String) { inner.tell(channel) }
     func beginMigration() throws { try inner.beginMigration() }

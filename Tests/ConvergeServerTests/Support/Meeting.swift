@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Testing
 
 /// Where so many meet before any goes on; whoever comes later passes.
 final class Meeting: Sendable {
@@ -27,6 +28,18 @@ final class Meeting: Sendable {
                 continuation.resume()
             }
         }
+    }
+}
+
+/// Looks again and again until something is so. A test that waits in vain must say so and end.
+func until(_ what: String, _ isTrue: () async throws -> Bool) async rethrows {
+    let end = Date().addingTimeInterval(60)
+    while try await !isTrue() {
+        guard Date() < end else {
+            Issue.record("never: \(what)")
+            return
+        }
+        try? await Task.sleep(for: .milliseconds(5))
     }
 }
 

@@ -13,12 +13,10 @@ final class OwnPostgres: Sendable {
     }
 
     /// Runs something with such a server, and ends it.
-    static func with<Result>(_ run: (OwnPostgres) async throws -> Result) async throws -> Result {
+    static func with<Value>(_ run: (OwnPostgres) async throws -> Value) async throws -> Value {
         let process = Process(), input = Pipe(), output = Pipe()
         process.executableURL = URL(fileURLWithPath: SourceFile.root + "/scripts/with-postgres")
         process.arguments = ["sh", "-c", "echo \"$CONVERGE_TEST_POSTGRES\"; echo \"$CONVERGE_TEST_POSTGRES_CTL\"; cat"]
-        // What it confirms outlives its processes, if not the machine: that is what these tests are about.
-        process.environment = ProcessInfo.processInfo.environment.merging(["POSTGRES_SETTINGS": "synchronous_commit=on"]) { $1 }
         process.standardInput = input
         process.standardOutput = output
         try process.run()
@@ -31,12 +29,21 @@ final class OwnPostgres: Sendable {
             }
             return text.split(separator: "\n").map(String.init)
         }
-        defer {
-            // Its command ends with its input, and then it cleans up.
-            try? input.fileHandleForWriting.close()
+        let result: Result<Value, any Error>
+        do {
+            try #require(lines.count == 2, "the server did not start")
+            result = .success(try await run(OwnPostgres(conninfo: lines[0], ctl: lines[1])))
+        } catch {
+            result = .failure(error)
         }
-        try #require(lines.count == 2, "the server did not start")
-        return try await run(OwnPostgres(conninfo: lines[0], ctl: lines[1]))
+        // Its command ends with its input, and then it cleans up.
+        try? input.fileHandleForWriting.close()
+        await onThread { process.waitUntilExit() }
+        #expect(process.terminationStatus == 0)
+        if let ctl = lines.last {
+            #expect(!FileManager.default.fileExists(atPath: (ctl as NSString).deletingLastPathComponent), "its folder is still there")
+        }
+        return try result.get()
     }
 
     /// `stop`, `start` or `restart`; at once, as when the machine is gone.

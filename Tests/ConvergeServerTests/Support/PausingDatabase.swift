@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import ConvergeServer
@@ -38,6 +39,38 @@ final class PausingDatabase: Database {
     /// How often a closure came to the statement: more than twice, when the engine made one of the two run again.
     var runs: Int { locked { $0.runs } }
 
+    /// The next write stands at the door of its transaction until `letIn`: what its request has read by then may be old.
+    func holdNextWrite() { door.withLock { $0 = .held } }
+
+    /// Whether a write stands there.
+    var isStanding: Bool { door.withLock { if case .standing = $0 { true } else { false } } }
+
+    func letIn() {
+        let standing = door.withLock { door in
+            defer { door = .open }
+            return if case .standing(let continuation) = door { continuation } else { nil as CheckedContinuation<Void, Never>? }
+        }
+        standing?.resume()
+    }
+
+    private enum Door {
+        case open, held
+        case standing(CheckedContinuation<Void, Never>)
+    }
+
+    private let door = Mutex(Door.open)
+
+    private func comeToTheDoor() async {
+        await withCheckedContinuation { continuation in
+            let mustStand = door.withLock { door in
+                guard case .held = door else { return false }
+                door = .standing(continuation)
+                return true
+            }
+            if !mustStand { continuation.resume() }
+        }
+    }
+
     private func locked<T>(_ body: (inout State) -> T) -> T {
         condition.lock()
         defer {
@@ -67,6 +100,7 @@ final class PausingDatabase: Database {
 
     @discardableResult
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
+        await comeToTheDoor()
         locked { $0.asked += 1 }
         defer { locked { $0.asked -= 1 } }
         return try await inner.write { db in try body(PausingConnection(inner: db, database: self)) }
@@ -89,6 +123,11 @@ private struct PausingConnection: Connection {
     func execute(_ sql: SQL) throws -> Int {
         database.pause(at: sql.text)
         return try inner.execute(sql)
+    }
+
+    func later(_ sql: SQL) throws {
+        database.pause(at: sql.text)
+        try inner.later(sql)
     }
 
     func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }

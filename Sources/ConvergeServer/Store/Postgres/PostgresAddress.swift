@@ -39,8 +39,8 @@ public struct PostgresAddress: Sendable, Hashable, CustomStringConvertible {
     /// Nobody between here and the server can read or alter what goes over the connection.
     var isProtected: Bool { isLocal || values["sslmode"] ?? "verify-full" == "verify-full" }
 
-    /// With what Converge needs besides: a server that takes writes, limits on waiting, a dead peer noticed. What the operator
-    /// wrote stays.
+    /// With what Converge needs besides: a server that takes writes, a commit that is on the disk when it is confirmed, limits on
+    /// waiting, a dead peer noticed. What the operator wrote stays.
     func completed(password: Secret?, statementSeconds: Int) -> [String: String] {
         let milliseconds = statementSeconds * 1000
         let wanted = [
@@ -48,10 +48,12 @@ public struct PostgresAddress: Sendable, Hashable, CustomStringConvertible {
             "keepalives_count": "3", "tcp_user_timeout": "15000", "application_name": "converge",
         ]
         var all = wanted.merging(values) { $1 }
-        let limits =
-            "-c statement_timeout=\(milliseconds) -c lock_timeout=\(milliseconds) -c idle_in_transaction_session_timeout=15000"
+        // Whatever the server does by default.
+        let settings =
+            "-c synchronous_commit=on -c bytea_output=hex "
+            + "-c statement_timeout=\(milliseconds) -c lock_timeout=\(milliseconds) -c idle_in_transaction_session_timeout=15000"
         // The last one wins.
-        all["options"] = [limits, values["options"] ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+        all["options"] = [settings, values["options"] ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
         all["client_encoding"] = "UTF8"
         if !isLocal, values["sslmode"] == nil { all["sslmode"] = "verify-full" }
         if let password { all["password"] = password.text }

@@ -14,7 +14,7 @@ public final class PostgresDatabase: Database {
         public var password: Secret?
         /// Sessions at most.
         public var sessions: Int
-        /// How long one statement may take, in seconds; so long is a lost connection sought again, too.
+        /// How long one statement may take, in seconds; so long is a lost connection sought again, and waited for a session, too.
         public var statementSeconds: Int
 
         public init(address: PostgresAddress, password: Secret? = nil, sessions: Int = 8, statementSeconds: Int = 10) {
@@ -24,13 +24,18 @@ public final class PostgresDatabase: Database {
             self.statementSeconds = statementSeconds
         }
 
+        /// How much longer than for a statement one waits for a server that says nothing at all.
+        var silenceSeconds = 5.0
+
         fileprivate var parameters: [String: String] { address.completed(password: password, statementSeconds: statementSeconds) }
-        /// The server ends a statement first; this is for one that says nothing at all.
-        fileprivate var deadlineSeconds: Double { Double(statementSeconds) + 5 }
+        /// The server ends a statement first.
+        fileprivate var deadlineSeconds: Double { Double(statementSeconds) + silenceSeconds }
     }
 
-    /// How often one transaction is tried at most.
-    static let triesMax = 12
+    /// How often one transaction may collide.
+    static let collisionsMax = 12
+    /// How many wait for each session at most. Those of a node that is only busy wait for a second or two.
+    static let waitersEach = 128
 
     let pool: PostgresPool
     let gate: WriteGate
@@ -39,12 +44,17 @@ public final class PostgresDatabase: Database {
     public var dialect: Dialect { .postgres }
 
     /// Prepares the pool and opens one session, so that a wrong address is found at the start.
-    public init(_ settings: Settings) async throws {
+    public convenience init(_ settings: Settings) async throws {
+        try await self.init(settings) { try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds) }
+    }
+
+    /// - Parameter open: how a session is opened; tests stand in the way.
+    init(_ settings: Settings, open: @escaping @Sendable () throws -> PostgresSession) async throws {
         self.settings = settings
-        gate = WriteGate(most: settings.sessions)
-        pool = PostgresPool(size: settings.sessions) {
-            try PostgresSession(settings.parameters, deadlineSeconds: settings.deadlineSeconds)
-        }
+        let mostWaiting = settings.sessions * Self.waitersEach
+        gate = WriteGate(most: settings.sessions, mostWaiting: mostWaiting, seconds: settings.statementSeconds)
+        pool = PostgresPool(
+            size: settings.sessions, mostWaiting: mostWaiting, seconds: settings.statementSeconds, open: open)
         do {
             try await pool.run(Self.checkServer)
         } catch {
@@ -91,43 +101,43 @@ public final class PostgresDatabase: Database {
     private func attempt<T: Sendable>(
         _ begin: String, isWrite: Bool, _ body: @escaping @Sendable (any Connection) throws -> T
     ) async throws -> T {
-        let clock = World.system().stopwatch, end = clock() + Int64(settings.statementSeconds) * 1_000_000_000
-        let deadline = settings.deadlineSeconds
-        var tries = 0
+        let clock = World.system().stopwatch, deadline = settings.deadlineSeconds
+        var end = clock() + Int64(settings.statementSeconds) * 1_000_000_000, tries = 0, collisions = 0
         while true {
+            let asked = clock(), seat = try await seat(isWrite, first: tries > 0)
+            // The turns of others are none of its own time.
+            end += clock() - asked
             tries += 1
             do {
-                return try await passing(isWrite) {
-                    try await self.pool.run { session in
-                        session.deadlineSeconds = deadline
-                        return try Self.transaction(session, begin, isWrite: isWrite, body)
-                    }
+                let result = try await pool.run(on: seat) { session in
+                    session.deadlineSeconds = deadline
+                    return try Self.transaction(session, begin, isWrite: isWrite, body)
                 }
-            } catch let failure as Failure {
-                guard Self.mayRepeat(failure, isWrite: isWrite), tries < Self.triesMax, clock() < end else {
-                    throw Self.storeError(failure.error)
-                }
-                if Self.isConnection(failure.error) { pool.forgetIdle() }
-            } catch let error as PostgresError where error.kind == .connection {
-                guard tries < Self.triesMax, clock() < end else { throw Self.storeError(error) }
-                pool.forgetIdle()
+                if isWrite { gate.leave(collided: false) }
+                return result
             } catch {
-                throw Self.storeError(error)
+                let hasCollided = Self.kind(error) == .retry
+                if isWrite { gate.leave(collided: hasCollided) }
+                if hasCollided { collisions += 1 }
+                guard Self.mayRepeat(error, isWrite: isWrite), collisions < Self.collisionsMax, clock() < end else {
+                    throw Self.storeError(error)
+                }
+                // A session that broke, or leads to a server that may not write: so may the idle ones. One that could not be
+                // opened says nothing about those that are.
+                if error is Failure, Self.kind(error) == .connection { pool.forgetIdle() }
             }
             try await Task.sleep(for: Self.pause(tries))
         }
     }
 
-    /// Writes go through the gate, each try anew; reads collide with nobody.
-    private func passing<T: Sendable>(_ isWrite: Bool, _ run: () async throws -> T) async throws -> T {
-        guard isWrite else { return try await run() }
-        await gate.enter()
+    /// Waits for a session. Writes go through the gate before, each try anew; reads collide with nobody.
+    private func seat(_ isWrite: Bool, first: Bool) async throws -> PostgresPool.Seat {
+        guard isWrite else { return try await pool.seat(first: first) }
+        try await gate.enter(first: first)
         do {
-            let result = try await run()
-            gate.leave(collided: false)
-            return result
+            return try await pool.seat(first: first)
         } catch {
-            gate.leave(collided: ((error as? Failure)?.error as? PostgresError)?.kind == .retry)
+            gate.leave(collided: false)
             throw error
         }
     }
@@ -160,7 +170,8 @@ public final class PostgresDatabase: Database {
             // What was read is known already, whatever becomes of the commit.
             if isWrite { try session.run("COMMIT") } else { try session.post("COMMIT"); try session.leave() }
         } catch {
-            throw Failure(error: error, stage: .ending)
+            // Where the server had ended the session because nothing came for so long, the commit never reached it.
+            throw Failure(error: error, stage: (error as? PostgresError)?.isTooLate == true ? .before : .ending)
         }
     }
 
@@ -169,22 +180,24 @@ public final class PostgresDatabase: Database {
         try? session.run("ROLLBACK")
     }
 
-    private static func mayRepeat(_ failure: Failure, isWrite: Bool) -> Bool {
-        guard let error = failure.error as? PostgresError else { return false }
-        switch error.kind {
-        case .retry: return true
-        case .connection: return failure.stage == .before || !isWrite
-        case .store: return false
+    private static func mayRepeat(_ error: any Error, isWrite: Bool) -> Bool {
+        switch kind(error) {
+        case .retry: true
+        // Without a stage there was no session yet.
+        case .connection: (error as? Failure)?.stage != .ending || !isWrite
+        case .store, nil: false
         }
     }
 
-    private static func isConnection(_ error: any Error) -> Bool { (error as? PostgresError)?.kind == .connection }
+    private static func kind(_ error: any Error) -> PostgresError.Kind? {
+        (((error as? Failure)?.error ?? error) as? PostgresError)?.kind
+    }
 
-    private static let collisions = Atomic<UInt64>(0)
+    private static let pauses = Atomic<UInt64>(0)
 
     /// Growing and uneven, so that two that collided do not collide again. Nobody has to be unable to guess it, so a counter will do.
     private static func pause(_ tries: Int) -> Duration {
-        let count = collisions.wrappingAdd(1, ordering: .relaxed).newValue &* 0x9E37_79B9_7F4A_7C15
+        let count = pauses.wrappingAdd(1, ordering: .relaxed).newValue &* 0x9E37_79B9_7F4A_7C15
         return .milliseconds(1 + Int(count >> 40) % (4 << min(tries, 8)))
     }
 

@@ -15,6 +15,8 @@ struct PostgresError: Error {
 
     let kind: Kind
     let reason: String
+    /// The server had ended the transaction before: it had waited for too long for what comes next.
+    var isTooLate = false
 }
 
 /// One session at a PostgreSQL server, through libpq: the only file that imports it. Used by one thread at a time.
@@ -375,11 +377,14 @@ final class PostgresResult {
         // The primary message names tables and constraints; the detail would name values.
         let message = field(converge_pq_primary(pointer)) ?? "no message"
         let reason = "PostgreSQL \(state.isEmpty ? "-----" : state): \(message)"
-        return PostgresError(kind: kind(state, reason), reason: reason)
+        // idle_in_transaction_session_timeout
+        return PostgresError(kind: kind(state, reason), reason: reason, isTooLate: state == "25P03")
     }
 
     private func kind(_ state: String, _ reason: String) -> PostgresError.Kind {
-        switch state {
+        // The session ended with it, whatever it was: the server stops, or waited for too long for this node, which was paused.
+        if ["FATAL", "PANIC"].contains(field(converge_pq_severity(pointer))) { return .connection }
+        return switch state {
         case "40001", "40P01": .retry  // serialization_failure, deadlock_detected
         case "23505": .store(.conflict(constraint: constraint))  // unique_violation
         case "23503": .store(.conflict(constraint: "foreign key"))
