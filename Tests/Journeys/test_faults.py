@@ -1,13 +1,14 @@
-"""The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database, and the database
-itself is stopped, restarted and killed, at last for good, so that its standby takes over. What each of them was told is compared with
-the store.
+"""The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database with a word and without
+one, and the database itself is stopped, restarted and killed, at last for good, so that its standby takes over. What each of them was
+told is compared with the store.
 
-    CONVERGE_FAULT_RUN=8 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -k test_faults"""
+    CONVERGE_FAULT_RUN=10 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -k test_faults"""
 
 from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import threading
 import time
@@ -19,24 +20,27 @@ import engine
 import store
 from conftest import _relay
 from nodes import Node, Nodes
+from relay import Relay
 from server import ROOT, wait_for
 from standby import TwoServers
 from textgateway import TextGateway
 from walkers import Walker
 
 #: Rounds, each with one sort of fault.
-ROUNDS = int(os.environ.get("CONVERGE_FAULT_RUN", "8" if os.environ.get("CONVERGE_EVERY_CASE") else "0"))
+ROUNDS = int(os.environ.get("CONVERGE_FAULT_RUN", "10" if os.environ.get("CONVERGE_EVERY_CASE") else "0"))
 WALKERS = 6
 #: How often each round's fault happens.
 TIMES = 3
 #: Seconds that the balancer waits for a node.
 BALANCER = 4.0
+#: Seconds that are longer than any limit: a statement's, a transaction's that stands still, a program's that waits for its server.
+BEYOND = 18.0
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not engine.POSTGRES, reason="several nodes need PostgreSQL"),
-    pytest.mark.skipif(not ROUNDS, reason="takes minutes: CONVERGE_FAULT_RUN=8"),
+    pytest.mark.skipif(not ROUNDS, reason="takes minutes: CONVERGE_FAULT_RUN=10"),
 ]
 
 
@@ -52,10 +56,19 @@ def server_of_ours(monkeypatch):
 
 
 @pytest.fixture
-def cluster(server_of_ours, request, tmp_path, mailbox):
+def cable(server_of_ours):
+    """Between the second node and that server."""
+    cable = Relay(int(re.search(r"port=(\d+)", os.environ["CONVERGE_TEST_POSTGRES"]).group(1)))
+    cable.start()
+    yield cable
+    cable.stop()
+
+
+@pytest.fixture
+def cluster(cable, request, tmp_path, mailbox):
     """Two nodes whose sessions at the database can be told apart. That a commit is there when it is confirmed is theirs to ask for: the
     server's own setting is another one."""
-    yield from two_nodes(request, tmp_path, mailbox)
+    yield from two_nodes(request, tmp_path, mailbox, cable)
 
 
 @pytest.fixture
@@ -77,7 +90,7 @@ def cluster_of_two(servers, request, tmp_path, mailbox):
     yield from two_nodes(request, tmp_path, mailbox)
 
 
-def two_nodes(request, tmp_path, mailbox):
+def two_nodes(request, tmp_path, mailbox, cable: Relay | None = None):
     gateway = TextGateway()
     gateway.start()
     nodes = Nodes(tmp_path, _relay(mailbox), 2, gateway, patience=BALANCER)
@@ -85,6 +98,9 @@ def two_nodes(request, tmp_path, mailbox):
     request.node.converge_server = nodes
     for node in nodes.nodes:
         node.environment["CONVERGE_DATABASE_POSTGRES"] = f"{engine.conninfo(nodes.data)} application_name=node-{node.number}"
+    if cable:
+        second = nodes.nodes[1].environment
+        second["CONVERGE_DATABASE_POSTGRES"] = re.sub(r"port=\d+", f"port={cable.port}", second["CONVERGE_DATABASE_POSTGRES"])
     try:
         nodes.start()
         yield nodes
@@ -97,12 +113,15 @@ def two_nodes(request, tmp_path, mailbox):
 class Faults:
     """What happens to them. Each ends with everything running again."""
 
-    def __init__(self, nodes: Nodes, chance: random.Random, ctl: str) -> None:
-        self.nodes, self.chance, self.ctl = nodes, chance, ctl
+    def __init__(self, nodes: Nodes, chance: random.Random, ctl: str, cable: Relay) -> None:
+        self.nodes, self.chance, self.ctl, self.cable = nodes, chance, ctl, cable
         self.all = [
             self.one_node_is_killed, self.the_database_is_restarted, self.one_node_is_paused, self.the_database_is_killed,
             self.both_nodes_are_killed, self.one_node_is_paused_for_long, self.one_node_is_cut_off, self.the_database_is_away,
+            self.one_node_is_paused_beyond_every_limit, self.one_node_hears_nothing_of_the_database,
         ]
+        #: What takes so long that once is enough.
+        self.long = self.all[-2:]
 
     def _one(self) -> Node:
         return self.chance.choice(self.nodes.nodes)
@@ -130,6 +149,16 @@ class Faults:
     def one_node_is_paused_for_long(self) -> None:
         """The balancer gives up first; what the node had taken it does afterwards, unheard."""
         self._pause(BALANCER * 1.6)
+
+    def one_node_is_paused_beyond_every_limit(self) -> None:
+        """The database has ended its transactions meanwhile."""
+        self._pause(BEYOND)
+
+    def one_node_hears_nothing_of_the_database(self) -> None:
+        """Nobody tells either of them. Afterwards what was on its way arrives: the end of a transaction, say, that the node has given up."""
+        self.cable.fall_silent()
+        time.sleep(BEYOND)
+        self.cable.mend()
 
     def _pause(self, seconds: float) -> None:
         node = self._one()
@@ -160,11 +189,12 @@ class Faults:
         subprocess.run([self.ctl, *arguments], check=True, timeout=60)
 
 
-def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster, server_of_ours):
+def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster, server_of_ours, cable):
     work = Work(cluster)
-    faults = Faults(cluster, work.chance, server_of_ours).all
+    faults = Faults(cluster, work.chance, server_of_ours, cable)
     for round in range(ROUNDS):
-        work.round(faults[round % len(faults)])
+        fault = faults.all[round % len(faults.all)]
+        work.round(fault, times=1 if fault in faults.long else TIMES)
     work.judge(at_least=ROUNDS)
     planted(cluster, work.walkers)
 
