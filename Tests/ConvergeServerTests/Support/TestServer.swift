@@ -25,6 +25,13 @@ final class TestServer: Sendable {
     /// 23 November 2026, 09:00 in London.
     static let start = Moment(ms: 1_795_424_400_000)
 
+    /// Below it every server has its folder: another one may go on with it, so all go when the tests are over.
+    private static let root: String = {
+        let root = NSTemporaryDirectory() + "converge-tests-\(ProcessInfo.processInfo.processIdentifier)"
+        atexit { try? FileManager.default.removeItem(atPath: TestServer.root) }
+        return root
+    }()
+
     /// - Parameters:
     ///   - folder: an existing folder, for a server that starts again on its data.
     ///   - engine: where its tables are.
@@ -36,7 +43,7 @@ final class TestServer: Sendable {
         engine: Engine = .ofServers, configure: (inout Config) -> Void = { _ in }, hashing: HashingCost = .cheap, box: DemoBox? = DemoBox(),
         over: (any Database) -> any Database = { $0 }, log: Logger = TestServer.quiet
     ) async throws {
-        let path = folder ?? NSTemporaryDirectory() + "converge-test-\(UUID().uuidString)"
+        let path = folder ?? Self.root + "/" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         self.folder = path
         self.clock = clock
