@@ -104,6 +104,18 @@ struct PhoneGoneTests {
         #expect(browser.page.says("Connect") || browser.page.says("Start") || browser.page.path == "/", "\(browser.page.text)")
     }
 
+    @Test func `a passkey may have been on it: only its owner knows, so it is offered and not ticked`() async throws {
+        let home = try await home(), browser = home.browser
+        let passkey = try await home.server.give(home.ada, .passkey, content: CredentialContent(label: "My telephone"), by: .passkey)
+        try await home.signIn(to: "/security-info/lost")
+        #expect(browser.page.says("My telephone. Tick it if that phone keeps it."))
+        #expect(browser.page.html.contains("name=\"lost-\(home.app)\" value=\"yes\" checked"))
+        #expect(browser.page.html.contains("name=\"lost-\(passkey)\" value=\"yes\">"))
+        try await browser.submit("/security-info/lost", ["lost-\(home.app)": "yes", "lost-\(passkey)": "yes"])
+        let states = try await home.states()
+        #expect(states.contains("passkey suspended") && states.contains("mobilePhone active"), "\(states)")
+    }
+
     @Test func `lost with nothing but the mailbox: the password alone opens nothing`() async throws {
         let home = try await home(codes: false), browser = home.browser
         try await browser.signIn("ada")

@@ -9,7 +9,9 @@ enum LostPhone {
     static let path = "/security-info/lost"
 
     static let routes: [Route] = [
-        .signedIn(.get, path) { signedIn, _ in .page(page(signedIn.dossier, form: Form(path), cancel: "/security-info")) },
+        .signedIn(.get, path) { signedIn, instance in
+            .page(try page(signedIn.dossier, form: Form(path), cancel: "/security-info", instance))
+        },
         .signedIn(.post, path, report),
         .signedIn(.get, path + "/done") { _, _ in .page(LostPhoneDonePage(next: "/sign-in")) },
     ]
@@ -19,14 +21,24 @@ enum LostPhone {
         dossier.credentials.filter { $0.credential.traits.onPhone && $0.credential.state == .active }
     }
 
-    /// Asks what was on it, everything ticked.
+    /// And what may have been on it, as only the person knows: a passkey is kept by a phone, a laptop or a key on a ring.
+    static func mayBeOnPhone(_ dossier: Dossier) -> [CredentialRecord] {
+        onPhone(dossier) + dossier.credentials.filter { $0.credential.method == .passkey && $0.credential.state == .active }
+    }
+
+    /// Asks what was on it: ticked is what surely was.
     ///
     /// - Parameter cancel: where somebody goes who found it in a pocket.
-    static func page(_ dossier: Dossier, form: Form, cancel: String, errors: [FieldError] = []) -> LostPhonePage {
-        let items = onPhone(dossier).map { record in
-            LostPhonePage.Item(
+    static func page(
+        _ dossier: Dossier, form: Form, cancel: String, errors: [FieldError] = [], _ instance: Instance
+    ) throws -> LostPhonePage {
+        let items = try mayBeOnPhone(dossier).map { record in
+            let isSure = record.credential.traits.onPhone
+            let name = isSure ? nil : try MethodWords.value(record, isProven: false, instance).0
+            let detail = isSure ? nil : Message("lost-phone.passkey-hint", ["name": .text(name ?? "")])
+            return LostPhonePage.Item(
                 name: field(record.id), title: MethodWords.title(record.credential),
-                detail: record.hint.isEmpty ? nil : CodeSent.numberEnding(record.hint).label)
+                detail: record.hint.isEmpty ? detail : CodeSent.numberEnding(record.hint).label, isTicked: isSure)
         }
         return LostPhonePage(items: items, form: form, cancel: cancel, errors: errors)
     }
@@ -39,7 +51,7 @@ enum LostPhone {
     /// - Parameter keepFlow: the sign-in that goes on.
     /// - Returns: false where nothing was ticked, and nothing was done.
     static func report(_ form: Fields, _ dossier: Dossier, keepFlow: FlowID?, _ ledger: Ledger) throws -> Bool {
-        let lost = onPhone(dossier).filter { form.isTicked(field($0.id)) }
+        let lost = mayBeOnPhone(dossier).filter { form.isTicked(field($0.id)) }
         guard !lost.isEmpty else { return false }
         let instance = ledger.instance, db = ledger.db, id = dossier.person.id
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
@@ -63,7 +75,8 @@ enum LostPhone {
             guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, request, db) else { throw Overtaken() }
             guard try report(request.form, dossier, keepFlow: nil, Ledger(instance, db, request: request)) else {
                 return .page(
-                    page(dossier, form: Form(path), cancel: "/security-info", errors: [FieldError(nil, Refusal(.nothingTicked))]),
+                    try page(
+                        dossier, form: Form(path), cancel: "/security-info", errors: [FieldError(nil, Refusal(.nothingTicked))], instance),
                     status: 422)
             }
             var reply = Reply.page(LostPhoneDonePage(next: "/sign-in"))

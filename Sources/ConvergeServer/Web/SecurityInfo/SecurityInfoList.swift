@@ -41,7 +41,7 @@ struct SecurityInfoList {
                     .post(Form(NewPhone.undoPath, hidden: ["credential": replacement.old.id.text]))
                 )
             }
-            page.lostPhone = LostPhone.onPhone(dossier).isEmpty ? nil : .link(LostPhone.path)
+            page.lostPhone = LostPhone.mayBeOnPhone(dossier).isEmpty ? nil : .link(LostPhone.path)
             page.signOutEverywhere = .link("/sign-out-everywhere")
             page.notice = saved(candidates) ?? wanting
             return page

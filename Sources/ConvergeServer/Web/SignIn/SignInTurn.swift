@@ -126,7 +126,7 @@ struct SignInTurn {
     /// Whether the page at hand has a question that the phone would answer.
     var mayLackPhone: Bool {
         switch decision.page {
-        case .challenge, .bridge, .unreachable: !LostPhone.onPhone(dossier).isEmpty
+        case .challenge, .bridge, .unreachable: !LostPhone.mayBeOnPhone(dossier).isEmpty
         default: false
         }
     }

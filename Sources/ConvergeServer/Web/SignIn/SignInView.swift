@@ -15,7 +15,7 @@ struct SignInView {
     func reply(status: Int = 200) throws -> Reply {
         let page = turn.decision.page
         if turn.state.saved == .phoneLost, view.isEmpty { return .page(LostPhoneDonePage(next: base + "?view=next", who: who)) }
-        if let gone = phoneGone(status: status) { return gone }
+        if let gone = try phoneGone(status: status) { return gone }
         if view == "stuck", !SignInTurn.offered(page, turn.facts).isEmpty { return .page(stuck, status: status) }
         switch page {
         case .challenge(let uses, let first, let postpone):
@@ -56,14 +56,14 @@ struct SignInView {
 
     // MARK: the phone is gone
 
-    private func phoneGone(status: Int) -> Reply? {
+    private func phoneGone(status: Int) throws -> Reply? {
         guard turn.mayLackPhone else { return nil }
         let lost = base + "?view=phone-lost"
         switch view {
         case "phone": return .page(PhoneGonePage(base: base, lost: lost, who: who))
         case "phone-today", "phone-new": return .page(otherThanPhone(view == "phone-new" ? .new : .today))
         case _ where view == "phone-lost" || refusal?.code == .nothingTicked:
-            var page = LostPhone.page(dossier, form: form("lost"), cancel: base, errors: summaryErrors)
+            var page = try LostPhone.page(dossier, form: form("lost"), cancel: base, errors: summaryErrors, turn.instance)
             page.who = who
             return .page(page, status: status)
         default: return nil

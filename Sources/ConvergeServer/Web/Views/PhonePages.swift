@@ -37,6 +37,7 @@ struct LostPhonePage: Page {
         var name: String
         var title: Message
         var detail: Message?
+        var isTicked = true
     }
 
     var items: [Item]
@@ -54,7 +55,9 @@ struct LostPhonePage: Page {
     func body(_ say: Speaker) -> Slots {
         [
             "form": items.isEmpty ? nil : form.slots, "cancel": cancel,
-            "items": items.map { ["name": $0.name, "title": say($0.title), "hint": say.optional($0.detail)] as Slots },
+            "items": items.map {
+                ["name": $0.name, "title": say($0.title), "hint": say.optional($0.detail), "ticked": $0.isTicked] as Slots
+            },
             "consequences": ["off", "out", "told", "next"].map { say(Message("lost-phone.what.\($0)")) as String },
         ]
     }
