@@ -86,7 +86,7 @@ struct Registrar {
             return .waiting(step.state, step.prompt, step.refusal)
         }
         try tries?.giveBack(db)
-        if let refusal = refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
+        if let refusal = try refusalToFinish(new) { return .waiting(step.state, step.prompt, refusal) }
         if let claim = new.claim, try !instance.credentials.win(claim, at: dossier.now, db) {
             return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
         }
@@ -141,7 +141,7 @@ struct Registrar {
         return try ledger.send(message, to: dossier.record, isKnown: true)
     }
 
-    private func refusalToFinish(_ new: NewCredential) -> Refusal? {
+    private func refusalToFinish(_ new: NewCredential) throws -> Refusal? {
         let channel = instance.credentials.channelKey(new.channelSource)
         // A value that only the directory sets is confirmed by its owner, and no other takes its place.
         let isOwners = dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: new.method))
@@ -151,7 +151,19 @@ struct Registrar {
                 && $0.credential.method == new.method
         }
         if same { return Refusal(new.method == .passkey ? .passkeyHeld : .phoneTaken) }
+        if isOwners, try hasNumberOfAnother(new) { return Refusal(.phoneTaken) }
         return refusalToAdd(new.method, replacing: new.replaces ?? new.confirms)
+    }
+
+    /// Whether another of the person's telephones has this number but for an extension: behind a mobile's number an extension is a
+    /// few tones that nobody hears, and one telephone would pass for two.
+    private func hasNumberOfAnother(_ new: NewCredential) throws -> Bool {
+        guard let number = new.content.phone else { return false }
+        return try dossier.credentials.contains { record in
+            guard record.credential.method != new.method, record.credential.state != .retired else { return false }
+            let content = try instance.credentials.open(record).content
+            return content.phone == number && content.extension != new.content.extension
+        }
     }
 
     private func write(_ new: NewCredential, firstWizard: Bool) throws -> CredentialUse {

@@ -306,6 +306,26 @@ struct CallTests {
         #expect(standing?.credentials.map(\.state) == [.suspended] && standing?.person.hasDirectoryOfficePhone == false)
     }
 
+    @Test("an extension makes no second telephone of a number that rings already")
+    func oneTelephone() async throws {
+        let (server, _, ada) = try await office(byOwner: true), browser = TestBrowser(server)
+        try await server.give(ada, .mobilePhone, content: CredentialContent(phone: PhoneNumber(e164: CallKit.number)), by: .call)
+        try await server.changePolicy {
+            $0.mfa[0].allow = [.call, .officeCall]
+            $0.registration = []
+        }
+        try await browser.signIn("ada", returnTo: "/security-info")
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/answer")
+        let row = try #require(browser.page.forms.first { $0.action == "/security-info/confirm" }, "\(browser.page.text)")
+        try await browser.post(row.action, row.hidden)
+        try await browser.submit("/wrong")
+        try await browser.submit("/phone", ["country": "GB", "number": "07700 900131 ext. 1"])
+        _ = try await CallKit.report(server, server.latestCallPath() + "/key", ["Digits": "#"])
+        try await browser.submit("/enrol")
+        #expect(browser.page.status == 422 && browser.page.says("Type another number"), "\(browser.page.text)")
+    }
+
     @Test("where policy opens it, the owner types another office number, and deletes it")
     func officeByOwner() async throws {
         let (server, browser, ada) = try await office(byOwner: true)
