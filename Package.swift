@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .systemLibrary(name: "CZxcvbn", providers: [.apt(["libzxcvbn-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CMaxMind", pkgConfig: "libmaxminddb", providers: [.apt(["libmaxminddb-dev"])]),
         .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         // The kernel's word on the clock, which the tool chain does not import.
         .target(name: "CClock"),
@@ -56,7 +57,7 @@ let package = Package(
         .target(
             name: "ConvergeServer",
             dependencies: [
-                "ConvergeCore", "ConvergeCertificates", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CPQ", "CPhone", "CClock",
+                "ConvergeCore", "ConvergeCertificates", "CSodium", "CQREncode", "CZxcvbn", "CCurl", "CMaxMind", "CPQ", "CPhone", "CClock",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "GRDB", package: "GRDB.swift"),

@@ -31,7 +31,7 @@ extension Instance {
             hasher: try PasswordHasher(
                 cost: hashing, workers: config.passwords.workers, queue: config.passwords.queue, world: world),
             breached: try config.passwords.breachedList.map { try BreachedList(path: $0) },
-            anchors: try config.readAttestationRoots(), renderer: renderer,
+            anchors: try config.readAttestationRoots(), places: try config.placesFile.map { try PlaceFinder(path: $0) }, renderer: renderer,
             policyCache: PolicyCache(),
             letters: Letters(renderer: renderer, host: config.publicHost, publicURL: config.publicURL),
             metrics: Metrics(startedAt: world.now()), log: log,

@@ -65,6 +65,8 @@ public struct Config: Sendable {
     public var passwords: Passwords
     /// Certificates (PEM) of makers of authenticators; nil: none is trusted.
     public var attestationRoots: String?
+    /// Path of a file of places; nil: none.
+    public var placesFile: String?
     public var logLevel: LogLevel
     public var logFormat: LogFormat
     /// Made by `demo`: example people, an outbox anyone can read. No file can ask for it.
@@ -170,7 +172,7 @@ public struct Config: Sendable {
             passwords: Passwords(
                 breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
                 queue: reader.number("passwords.queue", in: 0...10_000)),
-            attestationRoots: reader.optionalText("passkeys.attestationRoots"),
+            attestationRoots: reader.optionalText("passkeys.attestationRoots"), placesFile: reader.optionalText("places.file"),
             logLevel: reader.choice("log.level", of: LogLevel.self, fallback: .info),
             logFormat: reader.choice("log.format", of: LogFormat.self, fallback: .json), isDemo: false)
     }

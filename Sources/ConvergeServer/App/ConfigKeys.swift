@@ -69,6 +69,12 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey("organisation.helpdeskPhone", .text, "", "The helpdesk's telephone number."),
         ConfigKey("organisation.helpdeskURL", .text, "", "The helpdesk's page (http or https)."),
         ConfigKey("organisation.privacyURL", .text, "", "The privacy statement (http or https)."),
+        ConfigKey(
+            "places.file", .text, "",
+            """
+            A file of places (MaxMind DB format), by which an approval says roughly where the request comes from. Without it the network \
+            address alone is shown.
+            """),
     ]
 
     private static let delivery = [

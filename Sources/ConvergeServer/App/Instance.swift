@@ -30,6 +30,8 @@ public struct Instance: Sendable, CustomStringConvertible {
     let breached: BreachedList?
     /// Makers of authenticators that the operator trusts.
     let anchors: AttestationAnchors
+    /// Where network addresses are; nil: nobody knows.
+    let places: PlaceFinder?
     let renderer: Renderer
     let policyCache: PolicyCache
     let letters: Letters

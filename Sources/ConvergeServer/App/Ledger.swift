@@ -8,6 +8,7 @@ struct Ledger {
     let now: Moment
     /// Where a request came from; nil at the command line.
     var network: String?
+    private var address: IPAddress?
     var agent: String?
     /// The flow or request that belongs together.
     var correlation: String?
@@ -17,6 +18,7 @@ struct Ledger {
         self.db = db
         now = request.now
         network = request.network
+        address = request.address
         agent = request.agent
         self.correlation = correlation ?? request.id
     }
@@ -84,7 +86,8 @@ struct Ledger {
         _ = try instance.budgets.spend(Budgets.openPush(person.id), Budgets.openPushes, now: now, db)
         if let flow { try instance.approvals.replace(in: flow, of: person.id, now: now, db) }
         let facts = AskedFacts(
-            application: instance.config.organisation.name, network: network ?? "", browser: agent.map { BrowserName.of($0) } ?? "",
+            application: instance.config.organisation.name, network: whereabouts(for: person),
+            browser: agent.map { BrowserName.of($0) } ?? "",
             isKnown: isKnown)
         try instance.approvals.insert(approval, person: person.id, purpose: message.purpose, flow: flow, asked: facts, now: now, db)
         for app in try instance.authenticators.asked(of: person.id, only: only, db) {
@@ -99,6 +102,13 @@ struct Ledger {
             try note(.challengeSent, person, details: ["purpose": message.purpose.rawValue, "kind": OutboxMessage.Kind.push.rawValue])
         }
         return nil
+    }
+
+    /// Where the request comes from, as far as that is known: a place that somebody recognises or does not, and the network.
+    private func whereabouts(for person: PersonRecord) -> String {
+        let network = self.network ?? ""
+        let place = address.flatMap { instance.places?.place(of: $0, language: String((person.locale ?? "en").prefix(2))) }
+        return place.map { "\($0) (\(network))" } ?? network
     }
 
     /// Nobody waits for an answer from elsewhere any more.

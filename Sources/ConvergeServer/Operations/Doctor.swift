@@ -42,6 +42,7 @@ public struct Doctor: Sendable {
     public func examine() async -> [Finding] {
         var findings = [configuration, resources, breachedList, clock]
         if config.attestationRoots != nil { findings.append(attestationRoots) }
+        if let path = config.placesFile { findings.append(places(path)) }
         if config.postgres == nil { findings.append(disk) }
         findings += await store()
         findings += await [mail(), texts(), calls()]
@@ -92,6 +93,14 @@ public struct Doctor: Sendable {
             return ok("attestation", "\(anchors.count) certificates of makers of authenticators are in \(path).")
         } catch {
             return fail("attestation", "\(error)")
+        }
+    }
+
+    private func places(_ path: String) -> Finding {
+        do {
+            return ok("places", "\(path) is a file of places (\(try PlaceFinder(path: path).kind)).")
+        } catch {
+            return fail("places", "\(error)")
         }
     }
 

@@ -93,7 +93,7 @@ extension ArchitectureRule {
     static let libraries: [ArchitectureRule] = [
         .imports(["CSodium"], onlyIn: ["Passwords/PasswordHasher.swift"]), .imports(["CQREncode"], onlyIn: ["Web/QRCode.swift"]),
         .imports(["CZxcvbn"], onlyIn: ["Passwords/Strength.swift"]), .imports(["CCurl"], onlyIn: ["Delivery/Curl.swift"]),
-        .imports(["CPhone"], onlyIn: ["Directory/PhoneParser.swift"]),
+        .imports(["CMaxMind"], onlyIn: ["Directory/PlaceFinder.swift"]), .imports(["CPhone"], onlyIn: ["Directory/PhoneParser.swift"]),
         .imports(["CryptoExtras"], onlyIn: ["Methods/Passkey/SigningKey.swift"]),
         .imports(["X509", "SwiftASN1"], onlyIn: ["ConvergeCertificates/AttestationAnchors.swift"]),
         .imports(["NIOPosix"], onlyIn: ["Store/Postgres/PostgresPool.swift", "Passwords/PasswordHasher.swift", "Delivery/Curl.swift"]),
