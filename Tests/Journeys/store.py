@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import engine
@@ -44,7 +45,10 @@ def problems(data: Path) -> list[str]:
         ((every, left),) = rows(data, "SELECT COUNT(*), COUNT(*) - COUNT(spent_ms) FROM recovery_code WHERE credential_id = ?", credential)
         if (every, left) != ((0, 0) if state == "retired" else (10, remaining)):
             wrong.append(f"of recovery codes {credential} ({state}) {every} are there, {left} unspent, it says {remaining}")
-    for at, person in rows(data, "SELECT DISTINCT at_ms, person_id FROM notice_link"):
+    # What was sent is kept for a week, and a link that is good no longer for another one.
+    clock = data / "clock"
+    now = int(time.time() * 1000) + (int(clock.read_text()) if clock.exists() else 0)
+    for at, person in rows(data, "SELECT DISTINCT at_ms, person_id FROM notice_link WHERE expires_ms > ?", now):
         if not rows(data, "SELECT 1 FROM outbox WHERE person_id = ? AND created_ms = ?", person, at):
             wrong.append("a link without a message")
     return wrong

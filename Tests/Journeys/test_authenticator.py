@@ -208,11 +208,24 @@ def test_without_javascript(server, new_person, phone):
     plain.press("I have approved it").see_heading("Hello, Ben")
 
 
-def test_installation_is_explained(server, new_person):
-    """On a phone whose browser and installed app keep things apart, no key is made in the wrong place."""
-    phone = new_person(server, width=360)
-    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
+def on(phone, agent: str) -> None:
+    """A browser that says that it is another one."""
     phone.context.add_init_script(f"Object.defineProperty(navigator, 'userAgent', {{ get: () => {agent!r} }})")
+
+
+def test_installation_is_explained(server, new_person):
+    """On a system whose browser and installed app keep things apart, no key is made in the wrong place."""
+    for agent, words, may_stay in (
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36", "Install app", True),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15", "Add to Dock", False),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14_7) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36", "in the address bar", True),
+    ):
+        other = new_person(server, width=360)
+        on(other, agent)
+        other.goto("/authenticator#add=ABCD1234").see(words, "Your code is ABCD1234")
+        assert other.has("button", HERE) == may_stay, agent
+    phone = new_person(server, width=360)
+    on(phone, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1")
     phone.goto("/authenticator#add=ABCD1234").see("Add to Home Screen", "Your code is ABCD1234")
     assert not phone.has("button", HERE)
     # Opened from the home screen.

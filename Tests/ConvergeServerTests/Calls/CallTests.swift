@@ -210,6 +210,30 @@ struct CallTests {
         #expect(try await server.audit(of: ada).last { $0.activity == .fraudReported }?.details["action"] == "proof refused")
     }
 
+    // MARK: languages
+
+    @Test("a call speaks the person's language, with a voice for it; where there are no such words, English")
+    func languages() throws {
+        let folder = try TemporaryFolder(), files = FileManager.default
+        for part in ["static", "templates"] {
+            try files.copyItem(atPath: Example.resources + "/" + part, toPath: folder.path + "/" + part)
+        }
+        try files.createDirectory(atPath: folder.path + "/messages", withIntermediateDirectories: false)
+        let english = try Data(contentsOf: URL(fileURLWithPath: Example.resources + "/messages/en.json"))
+        var words = try #require(try JSONSerialization.jsonObject(with: english) as? [String: Any])
+        words["call.ask.signIn"] = "I fewngofnodi, pwyswch y botwm sgwar."
+        words["call.voice"] = "cy-GB"
+        try english.write(to: URL(fileURLWithPath: folder.path + "/messages/en.json"))
+        try JSONSerialization.data(withJSONObject: words).write(to: URL(fileURLWithPath: folder.path + "/messages/cy.json"))
+        let renderer = try Renderer(resources: folder.path, organisation: Example.renderer.organisation)
+        func asked(_ language: String) -> CallScript {
+            CallWords(speaker: renderer.speaker(language: language, now: TestServer.start), fraudDigits: "0").ask(.signIn)
+        }
+        #expect(asked("cy").say.first == "I fewngofnodi, pwyswch y botwm sgwar." && asked("cy").voice == "cy-GB")
+        #expect(asked("cy").say.count == 2, "what is not translated is there all the same")
+        #expect(asked("is").say == asked("en").say && asked("is").voice == asked("en").voice)
+    }
+
     // MARK: budgets and countries
 
     @Test("calls have a count of their own, and a country that is not open is not called")

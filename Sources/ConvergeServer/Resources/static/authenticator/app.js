@@ -263,12 +263,14 @@ const isInstalled = () => matchMedia("(display-mode: standalone)").matches || na
 const system = () =>
   /iPhone|iPad/.test(navigator.userAgent) || (/Mac OS/.test(navigator.userAgent) && navigator.maxTouchPoints > 1)
     ? "apple"
-    : /Android/.test(navigator.userAgent) ? "android" : "desktop";
+    : /Mac OS.*Safari/.test(navigator.userAgent) && !/Chrom|Edg|OPR/.test(navigator.userAgent)
+      ? "safari"
+      : /Android/.test(navigator.userAgent) ? "android" : "desktop";
 
 function explain(code) {
   for (const part of document.querySelectorAll("[data-system]")) part.hidden = part.dataset.system !== system();
   // There the browser and the app keep what they know apart: a key made here would be lost.
-  find("use-here").hidden = system() === "apple";
+  find("use-here").hidden = ["apple", "safari"].includes(system());
   if (code) {
     find("kept-code").textContent = keptCode.replace("{}", code);
     find("kept-code").hidden = false;
