@@ -124,7 +124,7 @@ extension Example {
                     .init(name: "lost-1", title: .method("totpApp"), detail: nil),
                     .init(name: "lost-2", title: .method("mobilePhone"), detail: CodeSent.numberEnding("84").label),
                     .init(
-                        name: "lost-3", title: .method("passkey"), detail: Message("lost-phone.passkey-hint", ["name": .text("Blue key")]),
+                        name: "lost-3", title: .method("passkey"), detail: LostPhonePage.passkey(named: "Blue key"),
                         isTicked: false),
                 ], form: flow, cancel: "/flows/q7Tn2", errors: [FieldError(nil, Refusal(.nothingTicked))])),
         Example("lost-phone-done", LostPhoneDonePage(next: "/sign-in")),

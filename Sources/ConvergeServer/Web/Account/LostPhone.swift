@@ -35,7 +35,7 @@ enum LostPhone {
         let items = try mayBeOnPhone(dossier).map { record in
             let isSure = record.credential.traits.onPhone
             let name = isSure ? nil : try MethodWords.value(record, isProven: false, instance).0
-            let detail = isSure ? nil : Message("lost-phone.passkey-hint", ["name": .text(name ?? "")])
+            let detail = isSure ? nil : LostPhonePage.passkey(named: name ?? "")
             return LostPhonePage.Item(
                 name: field(record.id), title: MethodWords.title(record.credential),
                 detail: record.hint.isEmpty ? detail : CodeSent.numberEnding(record.hint).label, isTicked: isSure)

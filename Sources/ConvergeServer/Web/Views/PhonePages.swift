@@ -40,6 +40,11 @@ struct LostPhonePage: Page {
         var isTicked = true
     }
 
+    /// What is said of a passkey, which may have no name yet.
+    static func passkey(named name: String) -> Message {
+        name.isEmpty ? Message("lost-phone.passkey-hint") : Message("lost-phone.passkey-hint-named", ["name": .text(name)])
+    }
+
     var items: [Item]
     var form: Form
     var cancel: String
