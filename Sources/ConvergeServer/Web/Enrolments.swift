@@ -66,7 +66,7 @@ struct Registrar {
     func take(_ input: EnrolmentInput, _ state: EnrolmentState, firstWizard: Bool) throws -> Outcome {
         guard let method = MethodRegistry.method(state.method) else { return .waiting(state, .email(typed: ""), Refusal(.notAllowed)) }
         let context = try context(state), input = try lookedUp(input), tries = TokenTries(input, state, dossier.person.id, instance)
-        guard mayType(input, state) else { return .waiting(state, method.prompt(state, context), Refusal(.notAllowed)) }
+        guard try mayType(input, state) else { return .waiting(state, method.prompt(state, context), Refusal(.notAllowed)) }
         if let tries, let refusal = try tries.spend(at: dossier.now, db) {
             try noteWrong(refusal, state.method, input)
             var same = state
@@ -95,19 +95,20 @@ struct Registrar {
     }
 
     /// Whether what is typed may be the person's own choice. What the directory keeps is confirmed as it is, whatever a form says.
-    private func mayType(_ input: EnrolmentInput, _ state: EnrolmentState) -> Bool {
+    private func mayType(_ input: EnrolmentInput, _ state: EnrolmentState) throws -> Bool {
         switch input {
         case .email, .phone, .changeContact:
-            isConfirming(input, state) || dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: state.method))
+            try isConfirming(input, state) || dossier.standing.ownerMay(\.add, MethodRegistry.traits(of: state.method))
         case .sendAgain, .code, .answer: true
         }
     }
 
     /// The very value that the directory has.
-    private func isConfirming(_ input: EnrolmentInput, _ state: EnrolmentState) -> Bool {
-        guard let record = state.confirms.flatMap({ dossier.credential($0) }), record.credential.state == .unconfirmed,
-            let content = try? instance.credentials.open(record).content
-        else { return false }
+    private func isConfirming(_ input: EnrolmentInput, _ state: EnrolmentState) throws -> Bool {
+        guard let record = state.confirms.flatMap({ dossier.credential($0) }), record.credential.state == .unconfirmed else {
+            return false
+        }
+        let content = try instance.credentials.open(record).content
         return switch input {
         case .phone(let typed, _, _): typed == content.dialled?.typed
         case .email(let typed): typed == content.email?.address
@@ -156,9 +157,9 @@ struct Registrar {
     }
 
     /// Whether another of the person's telephones has this number but for an extension: behind a mobile's number an extension is a
-    /// few tones that nobody hears, and one telephone would pass for two.
+    /// few tones that nobody hears, and one telephone would pass for two. A switchboard has many telephones behind it.
     private func hasNumberOfAnother(_ new: NewCredential) throws -> Bool {
-        guard let number = new.content.phone else { return false }
+        guard let number = new.content.phone, try !context().isLandline(number) else { return false }
         return try dossier.credentials.contains { record in
             guard record.credential.method != new.method, record.credential.state != .retired else { return false }
             let content = try instance.credentials.open(record).content
