@@ -116,6 +116,17 @@ struct PhoneGoneTests {
         #expect(states.contains("passkey suspended") && states.contains("mobilePhone active"), "\(states)")
     }
 
+    @Test func `whoever knows the password alone switches no passkey off`() async throws {
+        let home = try await home(), browser = home.browser
+        let passkey = try await home.server.give(home.ada, .passkey, content: CredentialContent(label: "My telephone"), by: .passkey)
+        try await browser.signIn("ada")
+        try await browser.open(browser.page.path + "?view=phone-lost")
+        #expect(!browser.page.says("My telephone"))
+        try await browser.submit("/lost", ["lost-\(home.app)": "yes", "lost-\(passkey)": "yes"])
+        let states = try await home.states()
+        #expect(states.contains("passkey active") && states.contains("totpApp suspended"), "\(states)")
+    }
+
     @Test func `lost with nothing but the mailbox: the password alone opens nothing`() async throws {
         let home = try await home(codes: false), browser = home.browser
         try await browser.signIn("ada")

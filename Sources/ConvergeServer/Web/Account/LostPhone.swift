@@ -10,7 +10,9 @@ enum LostPhone {
 
     static let routes: [Route] = [
         .signedIn(.get, path) { signedIn, instance in
-            .page(try page(signedIn.dossier, form: Form(path), cancel: "/security-info", instance))
+            .page(
+                try page(signedIn.dossier, things(signedIn.session, signedIn.dossier), form: Form(path), cancel: "/security-info", instance)
+            )
         },
         .signedIn(.post, path, report),
         .signedIn(.get, path + "/done") { _, _ in .page(LostPhoneDonePage(next: "/sign-in")) },
@@ -21,26 +23,32 @@ enum LostPhone {
         dossier.credentials.filter { $0.credential.traits.onPhone && $0.credential.state == .active }
     }
 
-    /// And what may have been on it, as only the person knows: a passkey is kept by a phone, a laptop or a key on a ring.
-    static func mayBeOnPhone(_ dossier: Dossier) -> [CredentialRecord] {
-        onPhone(dossier) + dossier.credentials.filter { $0.credential.method == .passkey && $0.credential.state == .active }
+    /// And what may have been on it, as only the person knows: a passkey is kept by a phone, a laptop or a key on a ring. It takes more
+    /// than the password to switch it off: whoever has learned that one could take away the very thing that they cannot use.
+    static func things(_ session: SessionRecord, _ dossier: Dossier) -> [CredentialRecord] {
+        let passkeys = dossier.credentials.filter { $0.credential.method == .passkey && $0.credential.state == .active }
+        return onPhone(dossier) + (session.proofs.isEmpty ? [] : passkeys)
     }
 
     /// Asks what was on it: ticked is what surely was.
     ///
     /// - Parameter cancel: where somebody goes who found it in a pocket.
     static func page(
-        _ dossier: Dossier, form: Form, cancel: String, errors: [FieldError] = [], _ instance: Instance
+        _ dossier: Dossier, _ things: [CredentialRecord], form: Form, cancel: String, errors: [FieldError] = [], _ instance: Instance
     ) throws -> LostPhonePage {
-        let items = try mayBeOnPhone(dossier).map { record in
-            let isSure = record.credential.traits.onPhone
-            let name = isSure ? nil : try MethodWords.value(record, isProven: false, instance).0
-            let detail = isSure ? nil : LostPhonePage.passkey(named: name ?? "")
-            return LostPhonePage.Item(
-                name: field(record.id), title: MethodWords.title(record.credential),
-                detail: record.hint.isEmpty ? detail : CodeSent.numberEnding(record.hint).label, isTicked: isSure)
+        let items = try things.map { record in
+            LostPhonePage.Item(
+                name: field(record.id), title: MethodWords.title(record.credential), detail: try detail(record, instance),
+                isTicked: record.credential.traits.onPhone)
         }
         return LostPhonePage(items: items, form: form, cancel: cancel, errors: errors)
+    }
+
+    private static func detail(_ record: CredentialRecord, _ instance: Instance) throws -> Message? {
+        guard record.credential.traits.onPhone else {
+            return LostPhonePage.passkey(named: try MethodWords.value(record, isProven: false, instance).0 ?? "")
+        }
+        return record.hint.isEmpty ? nil : CodeSent.numberEnding(record.hint).label
     }
 
     private static func field(_ id: CredentialID) -> String { "lost-\(id)" }
@@ -50,8 +58,10 @@ enum LostPhone {
     ///
     /// - Parameter keepFlow: the sign-in that goes on.
     /// - Returns: false where nothing was ticked, and nothing was done.
-    static func report(_ form: Fields, _ dossier: Dossier, keepFlow: FlowID?, _ ledger: Ledger) throws -> Bool {
-        let lost = mayBeOnPhone(dossier).filter { form.isTicked(field($0.id)) }
+    static func report(
+        _ form: Fields, _ dossier: Dossier, _ things: [CredentialRecord], keepFlow: FlowID?, _ ledger: Ledger
+    ) throws -> Bool {
+        let lost = things.filter { form.isTicked(field($0.id)) }
         guard !lost.isEmpty else { return false }
         let instance = ledger.instance, db = ledger.db, id = dossier.person.id
         guard try instance.people.raiseSecurityVersion(dossier.person, db) else { throw Overtaken() }
@@ -73,10 +83,12 @@ enum LostPhone {
         let request = signedIn.request
         return try await instance.database.write { db in
             guard let (dossier, _) = try instance.dossier(signedIn.dossier.person.id, request, db) else { throw Overtaken() }
-            guard try report(request.form, dossier, keepFlow: nil, Ledger(instance, db, request: request)) else {
+            let things = things(try instance.liveSession(signedIn, db), dossier)
+            guard try report(request.form, dossier, things, keepFlow: nil, Ledger(instance, db, request: request)) else {
                 return .page(
                     try page(
-                        dossier, form: Form(path), cancel: "/security-info", errors: [FieldError(nil, Refusal(.nothingTicked))], instance),
+                        dossier, things, form: Form(path), cancel: "/security-info",
+                        errors: [FieldError(nil, Refusal(.nothingTicked))], instance),
                     status: 422)
             }
             var reply = Reply.page(LostPhoneDonePage(next: "/sign-in"))

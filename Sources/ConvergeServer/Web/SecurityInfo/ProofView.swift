@@ -49,7 +49,7 @@ struct ProofView {
     }
 
     private var phoneWays: [Way] {
-        LostPhone.mayBeOnPhone(dossier).isEmpty ? [] : [Way(Message("phone-gone.way"), .link(base + "?view=phone"))]
+        LostPhone.onPhone(dossier).isEmpty ? [] : [Way(Message("phone-gone.way"), .link(base + "?view=phone"))]
     }
 
     private func code(_ state: ChallengeState, _ offered: [CredentialUse]) throws -> any Page {

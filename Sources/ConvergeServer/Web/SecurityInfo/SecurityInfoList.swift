@@ -8,6 +8,8 @@ struct SecurityInfoList {
     /// Numbers and addresses in full: only after a proof.
     let isProven: Bool
 
+    private let session: SessionRecord
+
     /// What was replaced within the last day.
     let undoable: [Replacement]
 
@@ -15,6 +17,7 @@ struct SecurityInfoList {
         self.undoable = undoable
         self.instance = instance
         dossier = verified.dossier
+        session = verified.session
         request = verified.request
         isProven = verified.session.hasFreshProof(policy: verified.dossier.policy, now: verified.request.now)
     }
@@ -41,7 +44,7 @@ struct SecurityInfoList {
                     .post(Form(NewPhone.undoPath, hidden: ["credential": replacement.old.id.text]))
                 )
             }
-            page.lostPhone = LostPhone.mayBeOnPhone(dossier).isEmpty ? nil : .link(LostPhone.path)
+            page.lostPhone = LostPhone.things(session, dossier).isEmpty ? nil : .link(LostPhone.path)
             page.signOutEverywhere = .link("/sign-out-everywhere")
             page.notice = saved(candidates) ?? wanting
             return page

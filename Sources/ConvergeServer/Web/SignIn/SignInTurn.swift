@@ -126,7 +126,7 @@ struct SignInTurn {
     /// Whether the page at hand has a question that the phone would answer.
     var mayLackPhone: Bool {
         switch decision.page {
-        case .challenge, .bridge, .unreachable: !LostPhone.mayBeOnPhone(dossier).isEmpty
+        case .challenge, .bridge, .unreachable: !LostPhone.onPhone(dossier).isEmpty
         default: false
         }
     }
@@ -134,7 +134,9 @@ struct SignInTurn {
     /// Switches off what was on the phone; this sign-in goes on with what is left.
     private mutating func reportLost() throws -> Refusal? {
         guard mayLackPhone else { return nil }
-        guard try LostPhone.report(request.form, dossier, keepFlow: flowID, ledger) else { return Refusal(.nothingTicked) }
+        guard try LostPhone.report(request.form, dossier, LostPhone.onPhone(dossier), keepFlow: flowID, ledger) else {
+            return Refusal(.nothingTicked)
+        }
         try reload()
         state.core.epoch = dossier.person.sessionEpoch
         state.core.challenge = nil

@@ -63,7 +63,8 @@ struct SignInView {
         case "phone": return .page(PhoneGonePage(base: base, lost: lost, who: who))
         case "phone-today", "phone-new": return .page(otherThanPhone(view == "phone-new" ? .new : .today))
         case _ where view == "phone-lost" || refusal?.code == .nothingTicked:
-            var page = try LostPhone.page(dossier, form: form("lost"), cancel: base, errors: summaryErrors, turn.instance)
+            var page = try LostPhone.page(
+                dossier, LostPhone.onPhone(dossier), form: form("lost"), cancel: base, errors: summaryErrors, turn.instance)
             page.who = who
             return .page(page, status: status)
         default: return nil
