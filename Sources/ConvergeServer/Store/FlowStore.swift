@@ -26,6 +26,19 @@ public struct FlowRecord: Sendable, Hashable {
     let sealed: String
 }
 
+/// The last answer of a conversation that opened a session.
+public struct FlowEnd: Codable, Sendable {
+    /// Where the browser was sent.
+    public let location: String
+    /// The secret of the session's cookie.
+    public let session: String
+
+    public init(location: String, session: Secret) {
+        self.location = location
+        self.session = session.text
+    }
+}
+
 /// Flows, their states sealed.
 public struct FlowStore: Sendable {
     public let organisation: OrganisationID
@@ -65,6 +78,25 @@ public struct FlowStore: Sendable {
     /// - Returns: false when the version had moved.
     public func update(
         _ flow: FlowRecord, state: some Encodable, policyVersion: Int64, close: Bool = false, now: Moment, _ db: any Connection
+    ) throws -> Bool {
+        try write(flow, state, policyVersion: policyVersion, close: close, now: now, db)
+    }
+
+    /// Ends a flow by a step that opened a session, provided that nobody else took a step since. What it ended with takes the place of
+    /// the state: an answer that never arrives can be given again.
+    ///
+    /// - Returns: false when the version had moved.
+    public func end(_ flow: FlowRecord, with end: FlowEnd, policyVersion: Int64, now: Moment, _ db: any Connection) throws -> Bool {
+        try write(flow, end, policyVersion: policyVersion, close: true, now: now, db)
+    }
+
+    /// What a flow ended with, when that was a session.
+    public func end(of flow: FlowRecord) throws -> FlowEnd? {
+        flow.closedAt == nil ? nil : try state(FlowEnd.self, of: flow)
+    }
+
+    private func write(
+        _ flow: FlowRecord, _ state: some Encodable, policyVersion: Int64, close: Bool, now: Moment, _ db: any Connection
     ) throws -> Bool {
         let sealed = try keys.seal(JSONText.bytes(state), aad: Self.aad(flow.id))
         return try db.execute(

@@ -79,18 +79,32 @@ enum FlowRoutes {
         _ run: (any Conversation.Type, FlowRecord, AnonymousRequest) async throws -> Reply
     ) async throws -> Reply {
         let id = FlowID(request.parameters["id"] ?? "")
-        let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest)? in
+        let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest, again: Reply?)? in
             // An id alone opens nothing: the flow belongs to the browser that began it.
             guard let flow = try instance.flows.find(id, db), flow.browserHash == request.browserHash else { return nil }
+            if let closedAt = flow.closedAt { return (flow, request, try lastAnswer(of: flow, closedAt, request, instance, db)) }
             var request = request
             if Self.conversation(flow.kind).isForSignedIn { request.visitor = try instance.visitor(request, db) }
-            return (flow, request)
+            return (flow, request, nil)
         }
         guard let found else { return .page(ExpiredPage(start: "/sign-in"), status: 410) }
         let flow = found.flow, conversation = conversation(flow.kind)
-        guard flow.closedAt == nil else { return conversation.after(flow, request) }
+        guard flow.closedAt == nil else { return found.again ?? conversation.after(flow, request) }
         guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
         return try await run(conversation, flow, found.request)
+    }
+
+    /// How long the answer that opened a session is given again.
+    private static let again = Span.minutes(1)
+
+    /// Somebody pressed twice, or the line broke, and the cookie of the new session never arrived: the same browser is given it again,
+    /// for as long as that session lives.
+    private static func lastAnswer(
+        of flow: FlowRecord, _ closedAt: Moment, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
+    ) throws -> Reply? {
+        guard request.now < closedAt + again, let end = try instance.flows.end(of: flow) else { return nil }
+        guard try instance.session(Secret(end.session), now: request.now, db) != nil else { return nil }
+        return .opening(end)
     }
 }
 

@@ -85,6 +85,19 @@ struct Reply: Sendable {
     /// Answers of personal pages are never stored; static files are.
     var mayBeStored = false
 
+    /// Leads on, with the cookie of a session.
+    static func opening(_ end: FlowEnd) -> Reply {
+        var reply = redirect(end.location)
+        reply.session = Secret(end.session)
+        return reply
+    }
+
+    /// What a conversation ends with when this opens a session.
+    var opened: FlowEnd? {
+        guard let session, case .redirect(let location) = body else { return nil }
+        return FlowEnd(location: location, session: session)
+    }
+
     static func page(_ page: some Page, status: Int = 200) -> Reply { Reply(status: status, body: .page(page)) }
     static func redirect(_ path: String) -> Reply { Reply(status: 303, body: .redirect(path)) }
 

@@ -39,19 +39,16 @@ enum EnrolmentConversation: Conversation {
             try await instance.database.write { db in
                 guard var turn = try EnrolmentTurn(flow, verified, instance, db) else { return gone }
                 turn.state.sentAgain = false
-                let outcome = try turn.take(action)
-                let isOver = if case .finished = outcome { true } else { false }
-                guard
-                    try instance.flows.update(
-                        flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: isOver, now: request.now, db)
-                else { throw Overtaken() }
-                switch outcome {
+                let version = turn.dossier.policy.version
+                switch try turn.take(action) {
                 case .finished(let proof):
-                    return try turn.finish(proof, flow, verified.signedIn)
-                case .waiting(let refusal?):
-                    return try turn.reply(refusal)
-                case .waiting(nil):
-                    return .redirect("/flows/\(flow.id)")
+                    let end = try turn.finish(proof, flow, verified.signedIn)
+                    guard try instance.flows.end(flow, with: end, policyVersion: version, now: request.now, db) else { throw Overtaken() }
+                    return .opening(end)
+                case .waiting(let refusal):
+                    guard try instance.flows.update(flow, state: turn.state, policyVersion: version, now: request.now, db)
+                    else { throw Overtaken() }
+                    return try refusal.map(turn.reply) ?? .redirect("/flows/\(flow.id)")
                 }
             }
         }
@@ -156,7 +153,7 @@ struct EnrolmentTurn {
     }
 
     /// The code proven now is a fresh proof: the session goes on under a new secret.
-    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> Reply {
+    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> FlowEnd {
         let db = ledger.db, use = proof.use
         guard let (after, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
         if let old = state.enrolment.replaces { try keepPlace(of: old, for: use, after, db) }
@@ -167,9 +164,9 @@ struct EnrolmentTurn {
             case .change: .changed(method)
             case .confirm: .confirmed(method)
             }
-        var reply = Reply.redirect(flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo)
-        reply.session = try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db)
-        return reply
+        return FlowEnd(
+            location: flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo,
+            session: try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db))
     }
 
     /// A chosen default stays one when its number changes.

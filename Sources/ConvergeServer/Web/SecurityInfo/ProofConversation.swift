@@ -40,17 +40,16 @@ enum ProofConversation: Conversation {
                 turn.state.sentAgain = false
                 let outcome = try turn.take(action)
                 if outcome.proven == nil, outcome.refusal == nil { try turn.settle() }
-                guard
-                    try instance.flows.update(
-                        flow, state: turn.state, policyVersion: turn.dossier.policy.version, close: outcome.proven != nil, now: request.now,
-                        db)
-                else { throw Overtaken() }
+                let version = turn.dossier.policy.version
                 if let proof = outcome.proven {
-                    var reply = Reply.redirect(turn.state.hasNewPhone ? NewPhone.path : flow.returnTo)
-                    reply.session = try instance.renewSession(
+                    let secret = try instance.renewSession(
                         instance.liveSession(signedIn, db), turn.dossier, proven: proof, request, db)
-                    return reply
+                    let end = FlowEnd(location: turn.state.hasNewPhone ? NewPhone.path : flow.returnTo, session: secret)
+                    guard try instance.flows.end(flow, with: end, policyVersion: version, now: request.now, db) else { throw Overtaken() }
+                    return .opening(end)
                 }
+                guard try instance.flows.update(flow, state: turn.state, policyVersion: version, now: request.now, db)
+                else { throw Overtaken() }
                 if let refusal = outcome.refusal {
                     return .page(try ProofView(turn: turn, returnTo: flow.returnTo, refusal: refusal).page, status: 422)
                 }

@@ -351,10 +351,14 @@ struct SignInTurn {
 
     /// Writes the state; closes the flow with its end.
     func save(_ flow: FlowRecord, _ end: Reply?) throws -> Reply? {
-        guard
-            try instance.flows.update(
-                flow, state: state, policyVersion: dossier.policy.version, close: end != nil, now: request.now, ledger.db)
-        else { throw Overtaken() }
+        let version = dossier.policy.version, db = ledger.db
+        let isSaved =
+            if let opened = end?.opened {
+                try instance.flows.end(flow, with: opened, policyVersion: version, now: request.now, db)
+            } else {
+                try instance.flows.update(flow, state: state, policyVersion: version, close: end != nil, now: request.now, db)
+            }
+        guard isSaved else { throw Overtaken() }
         return end
     }
 
