@@ -7,6 +7,12 @@ struct Dossier: Sendable {
     let standing: Standing
     let document: PolicyDocument
     let reach: Reachability
+    /// What cannot be sent now, to anybody.
+    let gatewaysDown: Set<OutboxMessage.Kind>
+    /// What was spent of the budgets that this depends on.
+    let spent: [String: BudgetState]
+    /// What the conversation at hand waits for elsewhere.
+    let elsewhere: Elsewhere
     let now: Moment
 
     var person: Person { record.person }
@@ -22,8 +28,13 @@ struct Dossier: Sendable {
         if MethodRegistry.traits(of: use.capability).manner == .approval {
             for other in reach.gaps.keys where other.capability == use.capability { reach.gaps[other] = nil }
         }
-        return Dossier(record: record, credentials: credentials, standing: standing, document: document, reach: reach, now: now)
+        return Dossier(
+            record: record, credentials: credentials, standing: standing, document: document, reach: reach, gatewaysDown: gatewaysDown,
+            spent: spent, elsewhere: elsewhere, now: now)
     }
+
+    /// Until when a budget was closed when this was read.
+    func closed(_ key: String, _ rule: BudgetRule) -> Moment? { spent[key].flatMap { rule.closedUntil($0, at: now) } }
 
     /// The facts of a sign-in decision.
     func signInFacts(_ request: RequestFacts, _ instance: Instance) -> SignInFacts {
@@ -31,74 +42,122 @@ struct Dossier: Sendable {
     }
 }
 
+/// What becomes of a call, a notification or a new app, as it was when a dossier was read.
+struct Elsewhere: Sendable {
+    /// What was asked elsewhere; nil: no such thing.
+    var approvals: [ApprovalID: Approval?] = [:]
+    var apps: [CredentialID: SeenApp?] = [:]
+}
+
+/// What a conversation waits for elsewhere, by its state.
+struct AwaitedElsewhere {
+    var approvals: [ApprovalID] = []
+    var apps: [CredentialID] = []
+
+    init(_ challenge: ChallengeState?, _ enrolment: EnrolmentState? = nil) {
+        approvals = [challenge?.approvals, enrolment?.approvals].compactMap { $0?.current?.id }
+        apps = [enrolment?.activation?.credential].compactMap(\.self)
+    }
+}
+
+/// What is known of the browser at hand when a dossier is asked for. Strangers have smaller budgets.
+enum BrowserAsked {
+    /// Nobody's, or an operator's: known or not is settled.
+    case settled(isKnown: Bool)
+    /// The hash of its cookie tells.
+    case hash(String)
+}
+
 extension Instance {
-    /// Reads a person's dossier; nil when there is nobody with this id.
+    /// A person's dossier, and what the browser at hand is to the person.
+    typealias Found = (dossier: Dossier, browser: BrowserRecord)
+
+    /// Asks for everything about a person at once; nil: nobody.
     ///
-    /// - Parameter knownBrowser: whether the browser at hand has signed in as this person before; strangers have smaller budgets.
-    func dossier(_ id: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection) throws -> Dossier? {
-        guard let record = try people.find(id, db) else { return nil }
-        return try dossier(record, knownBrowser: knownBrowser, now: now, db)
+    /// - Parameter standIn: is taken for whoever is not there, at the same cost.
+    func ask(
+        about whom: Whom, _ browser: BrowserAsked, awaiting awaited: AwaitedElsewhere = AwaitedElsewhere(nil), standIn: PersonRecord? = nil,
+        now: Moment,
+        _ db: any Connection
+    ) throws -> Asked<Found?> {
+        let person = try people.ask(whom, db), credentials = try self.credentials.ask(of: whom, db)
+        let policies = try policyCache.ask(self.policies, db)
+        let spent = try budgets.ask(Budgets.personal, perCredential: Budgets.perCredential, of: whom, db)
+        let troubled = try outbox.askTroubled(
+            OutboxMessage.Kind.allCases.map(\.rawValue), channelsOf: whom, alsoAs: Self.called(""), since: now - .minutes(2), db)
+        let met: (Person) throws -> BrowserRecord =
+            switch browser {
+            case .settled(let isKnown): { _ in BrowserRecord(isKnown: isKnown, rememberedUntil: nil) }
+            case .hash(let hash): try sessions.askBrowser(secretHash: hash, whom, now: now, db)
+            }
+        let elsewhere = try ask(awaited, db)
+        return Asked {
+            guard let record = try person.answer() ?? standIn else { return nil }
+            let credentials = try credentials.answer(), policies = try policies.answer(), browser = try met(record.person)
+            let standing = Standing(
+                person: record.person, credentials: credentials.map(\.credential), policy: try policies.resolve(for: record.person))
+            let spent = try spent.answer(), troubled = try troubled.answer()
+            let down = Set(OutboxMessage.Kind.allCases.filter { !self.carries($0) || troubled.contains($0.rawValue) })
+            let reach = self.reachability(
+                credentials, person: record.id, knownBrowser: browser.isKnown, spent: spent, down: down, troubled: troubled, now: now)
+            let dossier = Dossier(
+                record: record, credentials: credentials, standing: standing, document: try policies.current, reach: reach,
+                gatewaysDown: down, spent: spent, elsewhere: try elsewhere.answer(), now: now)
+            return (dossier, browser)
+        }
     }
 
-    /// Reads the rest of a person's dossier.
+    private func ask(_ awaited: AwaitedElsewhere, _ db: any Connection) throws -> Asked<Elsewhere> {
+        let approvals = try awaited.approvals.map { id in (id, try self.approvals.ask(id, db)) }
+        let apps = try awaited.apps.map { id in (id, try authenticators.askSeen(id, db)) }
+        return Asked {
+            var elsewhere = Elsewhere()
+            for (id, approval) in approvals { elsewhere.approvals[id] = .some(try approval.answer()) }
+            for (id, app) in apps { elsewhere.apps[id] = .some(try app.answer()) }
+            return elsewhere
+        }
+    }
+
+    /// Reads a person's dossier; nil when there is nobody with this id.
+    func dossier(_ id: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection) throws -> Dossier? {
+        try ask(about: .person(id), .settled(isKnown: knownBrowser), now: now, db).answer()?.dossier
+    }
+
+    /// Reads the dossier of somebody who is there, or of a stand-in who is not.
     func dossier(_ record: PersonRecord, knownBrowser: Bool, now: Moment, _ db: any Connection) throws -> Dossier {
-        let versions = try policyCache.versions(policies, db)
-        let credentials = try self.credentials.all(of: record.id, db)
-        let standing = Standing(
-            person: record.person, credentials: credentials.map(\.credential), policy: try versions.resolve(for: record.person))
-        return Dossier(
-            record: record, credentials: credentials, standing: standing, document: try versions.current,
-            reach: try reachability(credentials, person: record.id, knownBrowser: knownBrowser, now: now, db), now: now)
+        let found = try ask(about: .person(record.id), .settled(isKnown: knownBrowser), standIn: record, now: now, db).answer()
+        guard let found else { throw Fault("a person with a stand-in is nobody") }
+        return found.dossier
     }
 
     /// What cannot be reached now: budgets spent, gateways down, countries closed.
     private func reachability(
-        _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
-    ) throws -> Reachability {
+        _ credentials: [CredentialRecord], person: PersonID, knownBrowser: Bool, spent: [String: BudgetState],
+        down: Set<OutboxMessage.Kind>, troubled: Set<String>, now: Moment
+    ) -> Reachability {
         var gaps: [CredentialUse: Reachability.Gap] = [:]
-        let closed = try closedBudgets(credentials, person, knownBrowser: knownBrowser, now: now, db)
-        let unreached = try outbox.troubled(
-            OutboxMessage.Kind.allCases.map(\.rawValue)
-                + credentials.map(\.credential.channel).flatMap { [$0, Self.called($0)] }, since: now - .minutes(2), db)
+        func closed(_ key: String, _ rule: BudgetRule) -> Moment? { spent[key].flatMap { rule.closedUntil($0, at: now) } }
+        let sends = closed(Budgets.send(person), Budgets.sendsPerPerson), calls = closed(Budgets.calls(person), Budgets.callsPerPerson)
+        let pushes = closed(Budgets.openPush(person), Budgets.openPushes) ?? closed(Budgets.pushes(person), Budgets.pushesPerPerson)
         func isDown(_ kind: OutboxMessage.Kind, _ credential: Credential) -> Bool {
-            !carries(kind) || unreached.contains(kind.rawValue)
-                || unreached.contains(kind == .voice ? Self.called(credential.channel) : credential.channel)
+            down.contains(kind) || troubled.contains(kind == .voice ? Self.called(credential.channel) : credential.channel)
         }
         for record in credentials where record.credential.state == .active || record.credential.state == .unconfirmed {
             let credential = record.credential
-            let codes = Budgets.codes(credential.id, knownBrowser: knownBrowser).compactMap { closed[$0.key] }.first
+            let codes = Budgets.codes(credential.id, knownBrowser: knownBrowser).compactMap { closed($0.key, $0.rule) }.first
             for capability in credential.capabilities {
                 let use = credential.use(capability)
                 if let codes { gaps[use] = .init(.budget, until: codes) }
-                if MethodRegistry.traits(of: capability).manner == .approval,
-                    let until = closed[Budgets.openPush(person)] ?? closed[Budgets.pushes(person)]
-                {
-                    gaps[use] = .init(.budget, until: until)
-                }
+                if MethodRegistry.traits(of: capability).manner == .approval, let pushes { gaps[use] = .init(.budget, until: pushes) }
                 guard let kind = OutboxMessage.Kind(capability) else { continue }
                 if isDown(kind, credential) {
                     gaps[use] = .init(.gateway)
-                } else if let until = closed[Budgets.send(person)] ?? (kind == .voice ? closed[Budgets.calls(person)] : nil) {
+                } else if let until = sends ?? (kind == .voice ? calls : nil) {
                     gaps[use] = .init(.budget, until: until)
                 }
             }
         }
         return Reachability(gaps: gaps.merging(Reachability.ofThisRelease(credentials.map(\.credential)).gaps) { $1 })
-    }
-}
-
-extension Instance {
-    /// Which of the budgets that reaching a person depends on are spent, and until when. One statement, whatever somebody has.
-    private func closedBudgets(
-        _ credentials: [CredentialRecord], _ person: PersonID, knownBrowser: Bool, now: Moment, _ db: any Connection
-    ) throws -> [String: Moment] {
-        var rules = [Budgets.send(person): Budgets.sendsPerPerson, Budgets.calls(person): Budgets.callsPerPerson]
-        rules[Budgets.pushes(person)] = Budgets.pushesPerPerson
-        rules[Budgets.openPush(person)] = Budgets.openPushes
-        for record in credentials {
-            for (key, rule) in Budgets.codes(record.id, knownBrowser: knownBrowser) { rules[key] = rule }
-        }
-        return try budgets.exhausted(rules, now: now, db)
     }
 }
 
@@ -135,14 +194,22 @@ enum Budgets {
     static let recoveryGuesses = BudgetRule(limit: 10, window: .hours(24), lock: .hours(1))
     static let signInsPerNetwork = BudgetRule(limit: 300, window: .minutes(5), lock: nil)
 
-    static func stranger(_ id: CredentialID) -> String { "code:stranger:\(id)" }
-    static func owner(_ id: CredentialID) -> String { "code:owner:\(id)" }
-    static func ceiling(_ id: CredentialID) -> String { "code:all:\(id)" }
-    static func send(_ person: PersonID) -> String { "send:person:\(person)" }
-    static func pushes(_ person: PersonID) -> String { "push:person:\(person)" }
-    static func openPush(_ person: PersonID) -> String { "push:open:\(person)" }
-    static func calls(_ person: PersonID) -> String { "call:person:\(person)" }
+    /// What the keys begin with that reaching a person depends on.
+    static let personal = [sends, pushes, openPush, calls, reset("failed", knownBrowser: true), reset("failed", knownBrowser: false)]
+    static let perCredential = [strangers, owners, ceilings]
+    private static let strangers = "code:stranger:", owners = "code:owner:", ceilings = "code:all:"
+    private static let sends = "send:person:", pushes = "push:person:", openPush = "push:open:", calls = "call:person:"
+
+    static func stranger(_ id: CredentialID) -> String { strangers + id.text }
+    static func owner(_ id: CredentialID) -> String { owners + id.text }
+    static func ceiling(_ id: CredentialID) -> String { ceilings + id.text }
+    static func send(_ person: PersonID) -> String { sends + person.text }
+    static func pushes(_ person: PersonID) -> String { pushes + person.text }
+    static func openPush(_ person: PersonID) -> String { openPush + person.text }
+    static func calls(_ person: PersonID) -> String { calls + person.text }
     static func tokenTries(_ person: PersonID) -> String { "token:person:\(person)" }
+    /// Put before the person's id: what is counted at resets, known browsers and others apart.
+    static func reset(_ name: String, knownBrowser: Bool) -> String { "reset:\(name):\(knownBrowser ? "known" : "other"):" }
 
     /// A token that is kept for somebody has a count of its own: nobody else can use it up. Everybody else shares one for a serial number,
     /// in use, kept or unknown.
@@ -173,10 +240,7 @@ enum Budgets {
     static func spendTry(
         _ id: CredentialID, knownBrowser: Bool, now: Moment, _ store: BudgetStore, _ db: any Connection
     ) throws -> Moment? {
-        for (key, rule) in codes(id, knownBrowser: knownBrowser).reversed() {
-            if let until = try store.spend(key, rule, now: now, db) { return until }
-        }
-        return nil
+        try store.spend(codes(id, knownBrowser: knownBrowser).reversed(), now: now, db)
     }
 
     /// A right answer gives the budgets of its credential back; the owner's at a sign-in lifts the ceiling of all the others.

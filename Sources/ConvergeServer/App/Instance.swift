@@ -82,8 +82,13 @@ public struct Instance: Sendable, CustomStringConvertible {
             origin: config.publicURL, person: dossier.person.id, displayName: dossier.record.displayName, held: held, trust: anchors)
         var context = methodContext(
             accountName: dossier.record.name, settings: dossier.policy.methods, passkeys: passkeys, now: dossier.now)
-        context.app = try activation.flatMap { try authenticators.seen($0.credential, db) }
-        context.approval = try approvals?.current.flatMap { try self.approvals.find($0.id, db) }
+        // What began only now was not there when the dossier was read.
+        context.app = try activation.flatMap {
+            try dossier.elsewhere.apps[$0.credential] ?? authenticators.askSeen($0.credential, db).answer()
+        }
+        context.approval = try approvals?.current.flatMap {
+            try dossier.elsewhere.approvals[$0.id] ?? self.approvals.find($0.id, db)
+        }
         context.ways = Set(
             MethodRegistry.implementedCapabilities.filter { capability in
                 (OutboxMessage.Kind(capability).map(carries) ?? true)

@@ -36,13 +36,12 @@ struct Ledger {
         caseCode: String? = nil, details: [String: String] = [:]
     ) throws {
         let own: AuditActor = person.map { .person($0.id, name: $0.name) } ?? .anonymous
-        var event = AuditEvent(
+        let event = AuditEvent(
             activity, success: success, reason: reason, person: person?.id, personName: person?.name, actor: actor ?? own,
             correlation: correlation, caseCode: caseCode, network: network, agent: agent, details: details)
-        event.policyVersion = try instance.policies.currentVersion(db)
         try instance.audit.write(event, id: AuditID.next(at: now, instance.world), at: now, db)
-        let written = event, metrics = instance.metrics
-        db.afterCommit { metrics.count(written) }
+        let metrics = instance.metrics
+        db.afterCommit { metrics.count(event) }
     }
 
     /// Puts a message into the outbox, sealed.
@@ -61,7 +60,9 @@ struct Ledger {
         if case .call(let dialled) = message.channel, !instance.config.isCountryOpenForCalls(dialled.number) {
             return Refusal(.phoneCountryClosed)
         }
-        if let until = try spendSend(message, person.id) { return Refusal(.sendBudget, until: until) }
+        if let until = try instance.budgets.spend(sendBudgets(message.channel, person.id), now: now, db) {
+            return Refusal(.sendBudget, until: until)
+        }
         let composed = instance.letters.code(message, person: person, now: now)
         if let approval = message.approval { try ask(approval, message.purpose, person.id) }
         try send(composed, to: person.id, notAfter: message.notAfter)
@@ -123,18 +124,6 @@ struct Ledger {
         let flow = correlation.map { FlowID($0) }
         if let flow { try instance.approvals.replace(in: flow, of: person, now: now, db) }
         try instance.approvals.insert(approval, person: person, purpose: purpose, flow: flow, now: now, db)
-    }
-
-    /// Whether messages of a kind cannot be sent now, to anybody.
-    func isGatewayDown(_ kind: OutboxMessage.Kind) throws -> Bool {
-        try !instance.carries(kind) || !instance.outbox.troubled([kind.rawValue], since: now - .minutes(2), db).isEmpty
-    }
-
-    private func spendSend(_ message: CodeMessage, _ person: PersonID) throws -> Moment? {
-        for (key, rule) in sendBudgets(message.channel, person) {
-            if let until = try instance.budgets.spend(key, rule, now: now, db) { return until }
-        }
-        return nil
     }
 
     /// What a code on its way counts against.

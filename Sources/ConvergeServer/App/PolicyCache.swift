@@ -9,8 +9,14 @@ final class PolicyCache: Sendable {
     var latest: PolicyDocument? { kept.withLock { $0.versions.last?.document } }
 
     /// Every version, read anew only when the number in the store moved.
-    func versions(_ store: PolicyStore, _ db: any Connection) throws -> PolicyHistory {
-        let number = try store.currentVersion(db)
+    func versions(_ store: PolicyStore, _ db: any Connection) throws -> PolicyHistory { try ask(store, db).answer() }
+
+    /// Asks for the same.
+    func ask(_ store: PolicyStore, _ db: any Connection) throws -> Asked<PolicyHistory> {
+        try store.askVersion(db).map { [self] number in try versions(upTo: number, store, db) }
+    }
+
+    private func versions(upTo number: Int64, _ store: PolicyStore, _ db: any Connection) throws -> PolicyHistory {
         let cached = kept.withLock { $0 }
         if let last = cached.versions.last, last.document.version == number { return cached }
         let fresh = PolicyHistory(try store.all(db))

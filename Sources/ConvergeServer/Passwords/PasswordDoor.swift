@@ -92,10 +92,7 @@ struct PasswordDoor: Sendable {
             if let network, let until = try instance.budgets.spend(network, Budgets.signInsPerNetwork, now: request.now, db) {
                 return .failure(NetworkSpent(until: until))
             }
-            let record = try instance.people.find(nameKey: key, db)
-            // Looked up for names that do not exist too: the same statements for everybody.
-            let person = record?.person ?? Person(id: PersonID("nobody"))
-            let known = try instance.browser(request, person, db).isKnown
+            let (record, known) = try instance.met(.named(key, in: instance.organisation), request, db)
             let subject = record?.id.text ?? instance.keyed(key, "name")
             let lockKey = Self.lockKey(subject, known: known)
             let normalised = PasswordText.normalised(password)?.text ?? ""

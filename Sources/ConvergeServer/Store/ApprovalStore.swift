@@ -17,7 +17,7 @@ public struct ApprovalStore: Sendable {
         _ db: any Connection
     ) throws {
         let facts = try asked.map { try JSONText.encode($0) }
-        try db.execute(
+        try db.later(
             """
             INSERT INTO approval (id, organisation_id, person_id, credential_id, capability, purpose, flow_id, made_ms, until_ms,
                 progress, outcome, wrong_keys, asked)
@@ -29,41 +29,49 @@ public struct ApprovalStore: Sendable {
 
     /// What somebody is asked now, oldest first.
     func open(of person: PersonID, now: Moment, _ db: any Connection) throws -> [Approval] {
-        try db.rows(
+        try askOpen(of: .person(person), now: now, db).answer()
+    }
+
+    /// Asks for the same.
+    func askOpen(of whom: Whom, now: Moment, _ db: any Connection) throws -> Asked<[Approval]> {
+        try db.ask(
             """
-            SELECT * FROM approval WHERE person_id = \(person) AND until_ms > \(now) AND organisation_id = \(organisation)
+            SELECT * FROM approval WHERE person_id = \(fragment: whom.id) AND until_ms > \(now) AND organisation_id = \(organisation)
                 AND outcome = \(ApprovalOutcome.pending) ORDER BY made_ms, id
             """
-        ).map(approval)
+        ).map { try $0.map(approval) }
     }
 
     /// Ends what was asked before in the same conversation, so that one call at most can still be answered.
     public func replace(in flow: FlowID, of person: PersonID, now: Moment, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             UPDATE approval SET outcome = \(ApprovalOutcome.failed), failure = \(ApprovalFailure.replaced), decided_ms = \(now)
             WHERE person_id = \(person) AND flow_id = \(flow) AND until_ms > \(now) AND outcome = \(ApprovalOutcome.pending)
             """)
     }
 
-    public func find(_ id: ApprovalID, _ db: any Connection) throws -> Approval? {
-        try db.row("SELECT * FROM approval WHERE id = \(id) AND organisation_id = \(organisation)").map(approval)
+    public func find(_ id: ApprovalID, _ db: any Connection) throws -> Approval? { try ask(id, db).answer() }
+
+    /// Asks for the same.
+    public func ask(_ id: ApprovalID, _ db: any Connection) throws -> Asked<Approval?> {
+        try db.askRow("SELECT * FROM approval WHERE id = \(id) AND organisation_id = \(organisation)").map { try $0.map(approval) }
     }
 
-    /// What was asked last in a conversation.
-    func newest(in flow: FlowID, _ db: any Connection) throws -> Approval? {
-        try db.row(
+    /// Asks what was asked last in a conversation.
+    func askNewest(in flow: FlowID, _ db: any Connection) throws -> Asked<Approval?> {
+        try db.askRow(
             """
             SELECT * FROM approval WHERE flow_id = \(flow) AND organisation_id = \(organisation)
             ORDER BY made_ms DESC, id DESC LIMIT 1
             """
-        ).map(approval)
+        ).map { try $0.map(approval) }
     }
 
     /// Does what asking costs, where nobody is asked.
     func insertDecoy(_ id: ApprovalID, flow: FlowID?, person: PersonID, now: Moment, _ db: any Connection) throws {
         if let flow { try replace(in: flow, of: person, now: now, db) }
-        try db.execute(
+        try db.later(
             """
             INSERT INTO approval (id, organisation_id, person_id, credential_id, capability, purpose, flow_id, made_ms, until_ms,
                 progress, outcome, wrong_keys)

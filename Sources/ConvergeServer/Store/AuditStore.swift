@@ -22,6 +22,7 @@ public struct AuditEvent: Sendable, Hashable {
     public var caseCode: String?
     public var network: String?
     public var agent: String?
+    /// Nil: the one in force when it is written.
     public var policyVersion: Int64?
     public var details: [String: String]
 
@@ -100,6 +101,9 @@ public struct AuditStore: Sendable {
             case .system: ("system", nil, nil)
             case .anonymous: ("anonymous", nil, nil)
             }
+        let version: SQL =
+            event.policyVersion.map { "\($0)" }
+            ?? "(SELECT COALESCE(MAX(version), 0) FROM policy_version WHERE organisation_id = \(organisation))"
         try db.later(
             """
             INSERT INTO audit (id, organisation_id, at_ms, category, activity, result, reason, person_id, person_name, actor_kind,
@@ -107,7 +111,7 @@ public struct AuditStore: Sendable {
             VALUES (\(id), \(organisation), \(now), \(event.activity.category), \(event.activity),
                 \(event.success ? "success" : "failure"), \(event.reason), \(event.person), \(event.personName), \(kind),
                 \(actorID), \(actorName), \(event.correlation), \(event.caseCode), \(event.network), \(event.agent),
-                \(event.policyVersion), \(try JSONText.encode(event.details)))
+                \(fragment: version), \(try JSONText.encode(event.details)))
             """)
     }
 

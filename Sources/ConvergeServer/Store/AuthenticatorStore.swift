@@ -52,9 +52,9 @@ public struct AuthenticatorStore: Sendable {
 
     /// Waits for an app. Codes of the same conversation that no app came with are good no more.
     public func insert(_ offer: AppOffer, of person: PersonID, flow: FlowID, _ db: any Connection) throws {
-        try db.execute("DELETE FROM authenticator WHERE flow_id = \(flow) AND activated_ms IS NULL")
+        try db.later("DELETE FROM authenticator WHERE flow_id = \(flow) AND activated_ms IS NULL")
         let sealed = try keys.seal(JSONText.bytes(AuthenticatorContent(secret: offer.secret)), aad: Self.aad(offer.credential.text))
-        try db.execute(
+        try db.later(
             """
             INSERT INTO authenticator (id, organisation_id, person_id, flow_id, code_hash, until_ms, sealed)
             VALUES (\(offer.credential), \(organisation), \(person), \(flow), \(offer.codeHash), \(offer.until), \(sealed))
@@ -86,30 +86,33 @@ public struct AuthenticatorStore: Sendable {
             .map { try $0.id("person_id", as: PersonSubject.self) }
     }
 
-    public func find(_ id: CredentialID, _ db: any Connection) throws -> AuthenticatorRecord? {
-        try db.row("SELECT * FROM authenticator WHERE id = \(id) AND organisation_id = \(organisation)").map(record)
+    public func find(_ id: CredentialID, _ db: any Connection) throws -> AuthenticatorRecord? { try ask(id, db).answer() }
+
+    /// Asks for the same.
+    func ask(_ id: CredentialID, _ db: any Connection) throws -> Asked<AuthenticatorRecord?> {
+        try db.askRow("SELECT * FROM authenticator WHERE id = \(id) AND organisation_id = \(organisation)").map { try $0.map(record) }
     }
 
-    /// Whether an app came with the code of a conversation.
-    func isActivated(in flow: FlowID, _ db: any Connection) throws -> Bool {
-        try db.row("SELECT 1 AS n FROM authenticator WHERE flow_id = \(flow) AND activated_ms IS NOT NULL LIMIT 1") != nil
+    /// Asks whether an app came with the code of a conversation, and whether one is waited for.
+    func askWaited(in flow: FlowID, _ db: any Connection) throws -> Asked<(isActivated: Bool, isWaited: Bool)> {
+        try db.ask("SELECT DISTINCT activated_ms IS NOT NULL AS came FROM authenticator WHERE flow_id = \(flow)").map { rows in
+            let came = try rows.map { try $0.bool("came") }
+            return (came.contains(true), came.contains(false))
+        }
     }
 
-    /// Whether a conversation waits for an app.
-    func isWaited(in flow: FlowID, _ db: any Connection) throws -> Bool {
-        try db.row("SELECT 1 AS n FROM authenticator WHERE flow_id = \(flow) AND activated_ms IS NULL LIMIT 1") != nil
-    }
-
-    /// What a method sees of an app that came.
-    func seen(_ id: CredentialID, _ db: any Connection) throws -> SeenApp? {
-        guard let content = try find(id, db)?.content, let key = content.key else { return nil }
-        return SeenApp(key: key, label: content.label, step: content.step)
+    /// Asks what a method sees of an app that came.
+    func askSeen(_ id: CredentialID, _ db: any Connection) throws -> Asked<SeenApp?> {
+        try ask(id, db).map { record in
+            guard let content = record?.content, let key = content.key else { return nil }
+            return SeenApp(key: key, label: content.label, step: content.step)
+        }
     }
 
     /// Writes what is kept of an app.
     public func save(_ record: AuthenticatorRecord, _ db: any Connection) throws {
         let sealed = try keys.seal(JSONText.bytes(record.content), aad: Self.aad(record.id.text))
-        try db.execute("UPDATE authenticator SET sealed = \(sealed) WHERE id = \(record.id)")
+        try db.later("UPDATE authenticator SET sealed = \(sealed) WHERE id = \(record.id)")
     }
 
     /// The apps that are asked: those of a person whose credential is active, or the one that is being registered.

@@ -8,43 +8,67 @@ public struct BudgetStore: Sendable {
     ///
     /// - Returns: nil when allowed, else the moment from which there is budget again.
     public func spend(_ key: String, _ rule: BudgetRule, now: Moment, _ db: any Connection) throws -> Moment? {
-        let result = rule.spend(try state(key, db), at: now)
-        try save(key, result.state, db)
-        return result.allowed ? nil : result.until ?? now
+        try spend([(key, rule)], now: now, db)
+    }
+
+    /// Counts one spend of several different ones in turn, up to the first that says no, and that one too. They are read at once.
+    ///
+    /// - Returns: nil when all allowed it, else the moment from which there is budget again.
+    public func spend(_ budgets: [(key: String, rule: BudgetRule)], now: Moment, _ db: any Connection) throws -> Moment? {
+        let states = try states(budgets.map(\.key), db)
+        for (key, rule) in budgets {
+            let result = rule.spend(states[key] ?? .unspent, at: now)
+            try save(key, result.state, db)
+            if !result.allowed { return result.until ?? now }
+        }
+        return nil
     }
 
     /// Looks without counting.
     public func exhausted(_ key: String, _ rule: BudgetRule, now: Moment, _ db: any Connection) throws -> Moment? {
-        rule.closedUntil(try state(key, db), at: now)
+        rule.closedUntil(try states([key], db)[key] ?? .unspent, at: now)
     }
 
-    /// Looks at several without counting, in one statement however many they are.
+    /// Asks what was spent of the budgets of a person and of every credential that the person has.
     ///
-    /// - Returns: until when each is closed; those that are open are left out.
-    public func exhausted(_ rules: [String: BudgetRule], now: Moment, _ db: any Connection) throws -> [String: Moment] {
-        let rows = try db.rows("SELECT * FROM budget WHERE key IN \(fragment: .list(rules.keys.sorted()))")
-        return try rows.reduce(into: [:]) { closed, row in
-            let key = try row.text("key")
-            closed[key] = rules[key]?.closedUntil(try Self.state(row), at: now)
-        }
+    /// - Parameters:
+    ///   - personal: what keys begin with that end with the person's id.
+    ///   - perCredential: what keys begin with that end with a credential's id.
+    /// - Returns: by key; of what is left out nothing was spent.
+    public func ask(
+        _ personal: [String], perCredential: [String], of whom: Whom, _ db: any Connection
+    ) throws -> Asked<[String: BudgetState]> {
+        let keys =
+            personal.map { "SELECT '\(raw: $0)' || \(fragment: whom.id)" as SQL }
+            + perCredential.map { "SELECT '\(raw: $0)' || id FROM held" as SQL }
+        return try db.ask(
+            """
+            WITH held AS (SELECT id FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired')
+            SELECT * FROM budget WHERE key IN (\(fragment: .joined(keys, by: " UNION ALL ")))
+            """
+        ).map(Self.states)
     }
 
     /// Takes one spend back that turned out to cost nothing; a lock stays.
     public func giveBack(_ keys: [String], _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             "UPDATE budget SET count = count - 1 WHERE key IN \(fragment: .list(keys)) AND count > 0 AND locked_until_ms IS NULL")
     }
 
     /// Forgets what was spent.
     public func clear(_ keys: [String], _ db: any Connection) throws {
-        try db.execute("DELETE FROM budget WHERE key IN \(fragment: .list(keys))")
+        try db.later("DELETE FROM budget WHERE key IN \(fragment: .list(keys))")
     }
 
     /// Forgets what was spent.
     public func clear(_ key: String, _ db: any Connection) throws { try clear([key], db) }
 
-    private func state(_ key: String, _ db: any Connection) throws -> BudgetState {
-        try db.row("SELECT * FROM budget WHERE key = \(key)").map(Self.state) ?? .unspent
+    private func states(_ keys: [String], _ db: any Connection) throws -> [String: BudgetState] {
+        try Self.states(db.rows("SELECT * FROM budget WHERE key IN \(fragment: .list(keys))"))
+    }
+
+    private static func states(_ rows: [Row]) throws -> [String: BudgetState] {
+        try rows.reduce(into: [:]) { $0[try $1.text("key")] = try state($1) }
     }
 
     private static func state(_ row: Row) throws -> BudgetState {

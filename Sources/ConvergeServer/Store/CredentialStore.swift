@@ -29,13 +29,23 @@ public struct CredentialStore: Sendable {
     }
 
     /// Everything a person has that is not retired, oldest first.
-    public func all(of person: PersonID, _ db: any Connection) throws -> [CredentialRecord] {
-        try db.rows("SELECT * FROM credential WHERE person_id = \(person) AND state <> 'retired' ORDER BY added_ms, id").map(record)
+    public func all(of person: PersonID, _ db: any Connection) throws -> [CredentialRecord] { try ask(of: .person(person), db).answer() }
+
+    /// Asks for the same.
+    public func ask(of whom: Whom, _ db: any Connection) throws -> Asked<[CredentialRecord]> {
+        try db.ask(
+            "SELECT * FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired' ORDER BY added_ms, id"
+        ).map { try $0.map(record) }
     }
 
     /// One credential of a person, retired ones included.
     public func find(_ id: CredentialID, of person: PersonID, _ db: any Connection) throws -> CredentialRecord? {
-        try db.row("SELECT * FROM credential WHERE id = \(id) AND person_id = \(person)").map(record)
+        try ask(id, of: .person(person), db).answer()
+    }
+
+    /// Asks for the same.
+    public func ask(_ id: CredentialID, of whom: Whom, _ db: any Connection) throws -> Asked<CredentialRecord?> {
+        try db.askRow("SELECT * FROM credential WHERE id = \(id) AND person_id = \(fragment: whom.id)").map { try $0.map(record) }
     }
 
     /// Opens the content of a credential.
@@ -56,7 +66,7 @@ public struct CredentialStore: Sendable {
         drift: Int = 0, _ db: any Connection
     ) throws {
         let sealed = try keys.seal(JSONText.bytes(content), aad: Self.aad(credential.id, person))
-        try db.execute(
+        try db.later(
             """
             INSERT INTO credential (id, organisation_id, person_id, method, state, source, serves, capabilities, verified_by,
                 verified_ms, channel_key, hint, sealed, added_ms, from_first_wizard, own_mail_domain, valid_from_ms,
@@ -81,7 +91,7 @@ public struct CredentialStore: Sendable {
 
     /// Confirms a directory's or an administrator's value: it now serves both features.
     public func confirm(_ id: CredentialID, by capability: Capability, at now: Moment, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             UPDATE credential SET state = 'active', verified_by = \(capability), verified_ms = \(now), serves = 'reset,signIn',
                 version = version + 1 WHERE id = \(id) AND state IN ('unconfirmed', 'active')
@@ -98,13 +108,13 @@ public struct CredentialStore: Sendable {
         _ id: CredentialID, reason: String, replacedBy: CredentialID?, undoable: Bool = false, at now: Moment, _ db: any Connection
     ) throws {
         let content: SQL = undoable ? "sealed = sealed" : "sealed = '', hint = ''"
-        try db.execute(
+        try db.later(
             """
             UPDATE credential SET state = 'retired', retired_ms = \(now), retired_reason = \(reason), replaced_by = \(replacedBy),
                 \(fragment: content), version = version + 1 WHERE id = \(id) AND state <> 'retired'
             """)
-        try db.execute("DELETE FROM recovery_code WHERE credential_id = \(id)")
-        try db.execute("DELETE FROM access_pass WHERE credential_id = \(id)")
+        try db.later("DELETE FROM recovery_code WHERE credential_id = \(id)")
+        try db.later("DELETE FROM access_pass WHERE credential_id = \(id)")
     }
 
     /// What a credential became: itself, or whatever replaced it since. A replacement that was taken back became nothing.
@@ -137,14 +147,14 @@ public struct CredentialStore: Sendable {
 
     /// Nothing that a person replaced can be taken back any more.
     public func forgetReplaced(of person: PersonID, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             "UPDATE credential SET sealed = '', hint = '' WHERE person_id = \(person) AND state = 'retired' AND sealed <> ''")
     }
 
     /// Takes a replacement back: the old one is active again, the new one is gone.
     public func undo(_ old: CredentialID, new: CredentialID, at now: Moment, _ db: any Connection) throws {
         try retire(new, reason: "undone", replacedBy: old, at: now, db)
-        try db.execute(
+        try db.later(
             """
             UPDATE credential SET state = 'active', retired_ms = NULL, retired_reason = NULL, replaced_by = NULL, version = version + 1
             WHERE id = \(old) AND state = 'retired' AND sealed <> ''
@@ -163,22 +173,22 @@ public struct CredentialStore: Sendable {
     /// Notes a use.
     public func used(_ id: CredentialID, for purpose: Purpose, at now: Moment, _ db: any Connection) throws {
         switch purpose {
-        case .signIn: try db.execute("UPDATE credential SET last_sign_in_ms = \(now) WHERE id = \(id)")
-        case .reset: try db.execute("UPDATE credential SET last_reset_ms = \(now) WHERE id = \(id)")
-        case .change: try db.execute("UPDATE credential SET last_change_ms = \(now) WHERE id = \(id)")
+        case .signIn: try db.later("UPDATE credential SET last_sign_in_ms = \(now) WHERE id = \(id)")
+        case .reset: try db.later("UPDATE credential SET last_reset_ms = \(now) WHERE id = \(id)")
+        case .change: try db.later("UPDATE credential SET last_change_ms = \(now) WHERE id = \(id)")
         }
     }
 
     /// Writes a set of recovery codes; the codes themselves are never stored.
     public func insertRecoveryCodes(_ hashes: [String], of credential: CredentialID, _ db: any Connection) throws {
         for hash in hashes {
-            try db.execute("INSERT INTO recovery_code (credential_id, hash) VALUES (\(credential), \(hash))")
+            try db.later("INSERT INTO recovery_code (credential_id, hash) VALUES (\(credential), \(hash))")
         }
     }
 
     /// Writes what a pass is checked against.
     public func insertPass(_ credential: CredentialID, hash: String, usesLeft: Int?, _ db: any Connection) throws {
-        try db.execute("INSERT INTO access_pass (credential_id, hash, uses_left) VALUES (\(credential), \(hash), \(usesLeft))")
+        try db.later("INSERT INTO access_pass (credential_id, hash, uses_left) VALUES (\(credential), \(hash), \(usesLeft))")
     }
 
     /// Spends a secret: one statement each, of which only one of many rivals wins.
@@ -207,7 +217,7 @@ public struct CredentialStore: Sendable {
                 WHERE credential_id = \(credential) AND hash = \(hash) AND spent_ms IS NULL RETURNING hash
                 """
             ).isEmpty
-            if won { try db.execute("UPDATE credential SET remaining = remaining - 1 WHERE id = \(credential)") }
+            if won { try db.later("UPDATE credential SET remaining = remaining - 1 WHERE id = \(credential)") }
             return won
         case .pass(let credential, let hash):
             return try winPass(credential, hash, now, db)
@@ -227,7 +237,7 @@ public struct CredentialStore: Sendable {
             """)
         guard let row = won.first else { return false }
         if let left = try row.optionalInt("uses_left"), left <= 0 {
-            try db.execute("UPDATE credential SET remaining = 0 WHERE id = \(credential)")
+            try db.later("UPDATE credential SET remaining = 0 WHERE id = \(credential)")
         }
         return true
     }

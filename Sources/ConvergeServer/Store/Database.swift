@@ -50,6 +50,9 @@ public protocol Connection {
     /// Runs one statement and returns its rows: `SELECT`, or a change with `RETURNING`.
     func rows(_ sql: SQL) throws -> [Row]
 
+    /// Asks one statement that reads, and does not wait for its rows before something needs them.
+    func ask(_ sql: SQL) throws -> Asked<[Row]>
+
     /// Runs one statement and returns how many rows it changed itself (triggers and cascades not counted).
     @discardableResult
     func execute(_ sql: SQL) throws -> Int
@@ -71,6 +74,20 @@ public protocol Connection {
 
 extension Connection {
     /// Where the engine is not far away there is nothing to save.
+    public func ask(_ sql: SQL) throws -> Asked<[Row]> {
+        let rows = try rows(sql)
+        return Asked { rows }
+    }
+
+    /// The same for a statement that has one row at most.
+    public func askRow(_ sql: SQL) throws -> Asked<Row?> { try ask(sql).map(Self.only) }
+
+    private static func only(_ rows: [Row]) throws -> Row? {
+        guard rows.count <= 1 else { throw StoreError.fault("\(rows.count) rows where one at most was expected") }
+        return rows.first
+    }
+
+    /// Where the engine is not far away there is nothing to save.
     public func later(_ sql: SQL) throws { try execute(sql) }
 
     /// A connection that knows of no commit runs it at once.
@@ -83,11 +100,7 @@ extension Connection {
     public func beginMigration() throws {}
 
     /// The only row, nil when there is none; more than one is a fault.
-    public func row(_ sql: SQL) throws -> Row? {
-        let rows = try rows(sql)
-        guard rows.count <= 1 else { throw StoreError.fault("\(rows.count) rows where one at most was expected") }
-        return rows.first
-    }
+    public func row(_ sql: SQL) throws -> Row? { try Self.only(rows(sql)) }
 }
 
 /// The store. Closures are synchronous and run on the driver's own threads; a `write` is one transaction, rolled

@@ -49,8 +49,11 @@ public struct FlowStore: Sendable {
         self.keys = keys
     }
 
-    public func find(_ id: FlowID, _ db: any Connection) throws -> FlowRecord? {
-        try db.row("SELECT * FROM flow WHERE id = \(id) AND organisation_id = \(organisation)").map(record)
+    public func find(_ id: FlowID, _ db: any Connection) throws -> FlowRecord? { try ask(id, db).answer() }
+
+    /// Asks for the same.
+    public func ask(_ id: FlowID, _ db: any Connection) throws -> Asked<FlowRecord?> {
+        try db.askRow("SELECT * FROM flow WHERE id = \(id) AND organisation_id = \(organisation)").map { try $0.map(record) }
     }
 
     /// Opens the state of a flow. A state that this release does not know is nil: the flow is closed politely, never guessed.
@@ -109,12 +112,12 @@ public struct FlowStore: Sendable {
 
     /// Ends a flow.
     public func close(_ id: FlowID, now: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE flow SET closed_ms = \(now), version = version + 1 WHERE id = \(id) AND closed_ms IS NULL")
+        try db.later("UPDATE flow SET closed_ms = \(now), version = version + 1 WHERE id = \(id) AND closed_ms IS NULL")
     }
 
     /// Ends every open flow of a person.
     public func closeAll(of person: PersonID, except: FlowID? = nil, now: Moment, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             UPDATE flow SET closed_ms = \(now), version = version + 1
             WHERE person_id = \(person) AND closed_ms IS NULL AND id <> \(except?.text ?? "")
@@ -123,7 +126,7 @@ public struct FlowStore: Sendable {
 
     /// Forgets flows that ended long ago.
     public func sweep(before: Moment, _ db: any Connection) throws {
-        try db.execute("DELETE FROM flow WHERE expires_ms < \(before)")
+        try db.later("DELETE FROM flow WHERE expires_ms < \(before)")
     }
 
     static func aad(_ id: FlowID) -> String { "flow:\(id)" }

@@ -16,7 +16,7 @@ struct NoticeLinkStore: Sendable {
     func insert(
         hash: String, person: PersonID, credential: CredentialID?, what: String, at: Moment, expires: Moment, _ db: any Connection
     ) throws {
-        try db.execute(
+        try db.later(
             """
             INSERT INTO notice_link (hash, organisation_id, person_id, credential_id, what, at_ms, expires_ms)
             VALUES (\(hash), \(organisation), \(person), \(credential), \(what), \(at), \(expires))

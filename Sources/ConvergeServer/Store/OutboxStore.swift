@@ -194,16 +194,21 @@ public struct OutboxStore: Sendable {
             "DELETE FROM delivery_trouble WHERE organisation_id = \(organisation) AND channel IN \(fragment: .list(channels))")
     }
 
-    /// Which of some channels failed lately with nothing getting through since. Afterwards they are offered again: somebody
-    /// has to try.
-    public func troubled(_ channels: [String], since: Moment, _ db: any Connection) throws -> Set<String> {
-        Set(
-            try db.rows(
-                """
-                SELECT channel FROM delivery_trouble
-                WHERE organisation_id = \(organisation) AND channel IN \(fragment: .list(channels)) AND failed_ms >= \(since)
-                """
-            ).map { try $0.text("channel") })
+    /// Asks which of some kinds, and of the channels that the credentials of a person travel over, failed lately with nothing getting
+    /// through since. Afterwards they are offered again: somebody has to try.
+    ///
+    /// - Parameter alsoAs: what else a channel is called: put before its key.
+    public func askTroubled(
+        _ kinds: [String], channelsOf whom: Whom, alsoAs prefix: String, since: Moment, _ db: any Connection
+    ) throws -> Asked<Set<String>> {
+        try db.ask(
+            """
+            WITH channels AS (SELECT channel_key FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired')
+            SELECT channel FROM delivery_trouble WHERE organisation_id = \(organisation) AND failed_ms >= \(since)
+                AND (channel IN \(fragment: .list(kinds)) OR channel IN (SELECT channel_key FROM channels)
+                    OR channel IN (SELECT '\(raw: prefix)' || channel_key FROM channels))
+            """
+        ).map { Set(try $0.map { try $0.text("channel") }) }
     }
 
     /// Whether a gateway took any message of a kind for a person since some moment.

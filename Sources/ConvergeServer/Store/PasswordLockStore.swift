@@ -17,7 +17,7 @@ struct PasswordLockStore: Sendable {
 
     /// After a right password, a new one, or an unlock.
     func open(_ key: String, _ db: any Connection) throws {
-        try db.execute("DELETE FROM budget WHERE key = \(key)")
+        try db.later("DELETE FROM budget WHERE key = \(key)")
     }
 
     private func state(_ key: String, _ db: any Connection) throws -> PasswordLockState {
@@ -26,7 +26,7 @@ struct PasswordLockStore: Sendable {
     }
 
     private func save(_ key: String, _ state: PasswordLockState, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             INSERT INTO budget (key, count, window_start_ms, locked_until_ms, note)
             VALUES (\(key), \(state.wrong), 0, \(state.lockedUntil), \(try JSONText.encode(state)))

@@ -36,13 +36,18 @@ public struct PersonStore: Sendable {
         """
 
     /// The person with an id, or nil.
-    public func find(_ id: PersonID, _ db: any Connection) throws -> PersonRecord? {
-        try record(db.row("\(fragment: Self.select) WHERE id = \(id) AND organisation_id = \(organisation)"), db)
-    }
+    public func find(_ id: PersonID, _ db: any Connection) throws -> PersonRecord? { try ask(.person(id), db).answer() }
 
     /// The person with a name as typed, or nil; names are compared in their normalised form.
     public func find(nameKey: String, _ db: any Connection) throws -> PersonRecord? {
-        try record(db.row("\(fragment: Self.select) WHERE organisation_id = \(organisation) AND name_key = \(nameKey)"), db)
+        try ask(.named(nameKey, in: organisation), db).answer()
+    }
+
+    /// Asks who it is. The same statements whether or not there is such a person: how long it takes must not tell that somebody exists.
+    public func ask(_ whom: Whom, _ db: any Connection) throws -> Asked<PersonRecord?> {
+        let row = try db.askRow("\(fragment: Self.select) WHERE id = \(fragment: whom.id) AND organisation_id = \(organisation)")
+        let groups = try db.ask("SELECT group_id FROM effective_membership WHERE person_id = \(fragment: whom.id)")
+        return Asked { try row.answer().map { try record($0, groups: groups.answer()) } }
     }
 
     /// Every holder of an administrator role.
@@ -51,7 +56,7 @@ public struct PersonStore: Sendable {
             """
             \(fragment: Self.select) WHERE organisation_id = \(organisation) AND roles > '' AND state = 'enabled' ORDER BY name_key
             """)
-        return try rows.compactMap { try record($0, db) }
+        return try rows.map { try record($0, db) }
     }
 
     /// Adds a person. A name that is taken throws `StoreError.conflict`.
@@ -85,7 +90,7 @@ public struct PersonStore: Sendable {
 
     /// Notes the first credential that can prove, and the first that can be a second step.
     public func noteHeld(_ id: PersonID, at now: Moment, canSignIn: Bool, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             UPDATE person SET first_held_ms = COALESCE(first_held_ms, \(now)),
                 mfa_first_held_ms = CASE WHEN \(canSignIn) THEN COALESCE(mfa_first_held_ms, \(now)) ELSE mfa_first_held_ms END
@@ -95,18 +100,18 @@ public struct PersonStore: Sendable {
 
     /// After the owner's own deletion of the last credential with a fresh proof: the person starts anew.
     public func clearHeld(_ id: PersonID, everything: Bool, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET mfa_first_held_ms = NULL WHERE id = \(id)")
-        if everything { try db.execute("UPDATE person SET first_held_ms = NULL WHERE id = \(id)") }
+        try db.later("UPDATE person SET mfa_first_held_ms = NULL WHERE id = \(id)")
+        if everything { try db.later("UPDATE person SET first_held_ms = NULL WHERE id = \(id)") }
     }
 
     /// Ends every session and flow that began before, by raising the session epoch.
     public func raiseEpoch(_ id: PersonID, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET session_epoch = session_epoch + 1 WHERE id = \(id)")
+        try db.later("UPDATE person SET session_epoch = session_epoch + 1 WHERE id = \(id)")
     }
 
     /// Stores a new password.
     public func setPassword(_ id: PersonID, hash: Secret, at now: Moment, mustChange: Bool, _ db: any Connection) throws {
-        try db.execute(
+        try db.later(
             """
             UPDATE person SET password_hash = \(hash.text), password_set_ms = \(now), password_must_change = \(mustChange),
                 password_known_to_others = FALSE WHERE id = \(id)
@@ -115,41 +120,41 @@ public struct PersonStore: Sendable {
 
     /// Replaces a hash by one with newer parameters; the password stays.
     public func rehash(_ id: PersonID, from old: Secret, to new: Secret, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET password_hash = \(new.text) WHERE id = \(id) AND password_hash = \(old.text)")
+        try db.later("UPDATE person SET password_hash = \(new.text) WHERE id = \(id) AND password_hash = \(old.text)")
     }
 
     /// Somebody else may know the password: it must be changed at the next sign-in.
     public func setPasswordKnownToOthers(_ id: PersonID, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET password_known_to_others = TRUE WHERE id = \(id)")
+        try db.later("UPDATE person SET password_known_to_others = TRUE WHERE id = \(id)")
     }
 
     public func setPreference(_ id: PersonID, _ preference: [CredentialUse], _ db: any Connection) throws {
-        try db.execute("UPDATE person SET preference = \(try JSONText.encode(preference)) WHERE id = \(id)")
+        try db.later("UPDATE person SET preference = \(try JSONText.encode(preference)) WHERE id = \(id)")
     }
 
     public func startGrace(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET grace_start_ms = COALESCE(grace_start_ms, \(now)) WHERE id = \(id)")
+        try db.later("UPDATE person SET grace_start_ms = COALESCE(grace_start_ms, \(now)) WHERE id = \(id)")
     }
 
     public func countSkip(_ id: PersonID, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET reset_skips = reset_skips + 1 WHERE id = \(id)")
+        try db.later("UPDATE person SET reset_skips = reset_skips + 1 WHERE id = \(id)")
     }
 
     public func recordReview(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
+        try db.later("UPDATE person SET last_review_ms = \(now) WHERE id = \(id)")
     }
 
     public func snoozeCampaign(_ id: PersonID, at now: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET campaign_snoozed_ms = \(now), campaign_snoozes = campaign_snoozes + 1 WHERE id = \(id)")
+        try db.later("UPDATE person SET campaign_snoozed_ms = \(now), campaign_snoozes = campaign_snoozes + 1 WHERE id = \(id)")
     }
 
     public func setState(_ id: PersonID, _ state: PersonState, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET state = \(state), blocked_until_ms = NULL WHERE id = \(id)")
+        try db.later("UPDATE person SET state = \(state), blocked_until_ms = NULL WHERE id = \(id)")
     }
 
     /// Closes an account until some moment.
     public func block(_ id: PersonID, until: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET state = \(PersonState.blocked), blocked_until_ms = \(until) WHERE id = \(id)")
+        try db.later("UPDATE person SET state = \(PersonState.blocked), blocked_until_ms = \(until) WHERE id = \(id)")
     }
 
     /// Accounts whose time of being closed is over.
@@ -159,15 +164,15 @@ public struct PersonStore: Sendable {
             \(fragment: Self.select) WHERE organisation_id = \(organisation) AND blocked_until_ms <= \(now)
                 AND state = \(PersonState.blocked) LIMIT \(limit)
             """)
-        return try rows.compactMap { try record($0, db) }
+        return try rows.map { try record($0, db) }
     }
 
     public func setRoles(_ id: PersonID, _ roles: Set<Role>, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET roles = \(Self.roles(roles)) WHERE id = \(id)")
+        try db.later("UPDATE person SET roles = \(Self.roles(roles)) WHERE id = \(id)")
     }
 
     public func setMFAState(_ id: PersonID, _ state: MFAState, _ db: any Connection) throws {
-        try db.execute("UPDATE person SET mfa_state = \(state) WHERE id = \(id)")
+        try db.later("UPDATE person SET mfa_state = \(state) WHERE id = \(id)")
     }
 
     /// How many people there are.
@@ -181,13 +186,14 @@ public struct PersonStore: Sendable {
         text.isEmpty ? [] : Set(text.split(separator: ",").compactMap { Role(rawValue: String($0)) })
     }
 
-    /// The same statements whether or not there is a row: how long a look-up takes must not tell that somebody exists.
-    private func record(_ row: Row?, _ db: any Connection) throws -> PersonRecord? {
-        let id = try row?.id("id", as: PersonSubject.self) ?? PersonID("nobody")
-        let groups = try db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)")
-            .map { try $0.id("group_id", as: GroupSubject.self) }
-        guard let row else { return nil }
-        var person = try Self.person(row, id: id, groups: Set(groups))
+    private func record(_ row: Row, _ db: any Connection) throws -> PersonRecord {
+        let id = try row.id("id", as: PersonSubject.self)
+        return try record(row, groups: db.rows("SELECT group_id FROM effective_membership WHERE person_id = \(id)"))
+    }
+
+    private func record(_ row: Row, groups: [Row]) throws -> PersonRecord {
+        let groups = try groups.map { try $0.id("group_id", as: GroupSubject.self) }
+        var person = try Self.person(row, id: row.id("id", as: PersonSubject.self), groups: Set(groups))
         let preference = try row.text("preference")
         // Most people never chose an order.
         if preference != "[]" { person.preference = try JSONText.decode([CredentialUse].self, from: preference) }

@@ -16,9 +16,12 @@ public struct PolicyStore: Sendable {
     }
 
     /// The number of the version in force.
-    public func currentVersion(_ db: any Connection) throws -> Int64 {
-        try db.row("SELECT MAX(version) AS version FROM policy_version WHERE organisation_id = \(organisation)")?
-            .optionalInteger("version") ?? 0
+    public func currentVersion(_ db: any Connection) throws -> Int64 { try askVersion(db).answer() }
+
+    /// Asks for the same.
+    public func askVersion(_ db: any Connection) throws -> Asked<Int64> {
+        try db.askRow("SELECT MAX(version) AS version FROM policy_version WHERE organisation_id = \(organisation)")
+            .map { try $0?.optionalInteger("version") ?? 0 }
     }
 
     /// Every version, oldest first.

@@ -35,13 +35,18 @@ public struct SessionStore: Sendable {
 
     /// The live session with a secret's hash: not revoked, not idle, not ended, begun in the person's current epoch.
     public func find(secretHash: String, now: Moment, _ db: any Connection) throws -> SessionRecord? {
-        try db.row(
+        try ask(secretHash: secretHash, now: now, db).answer()
+    }
+
+    /// Asks for the same.
+    public func ask(secretHash: String, now: Moment, _ db: any Connection) throws -> Asked<SessionRecord?> {
+        try db.askRow(
             """
             SELECT session.* FROM session JOIN person ON person.id = session.person_id
             WHERE session.secret_hash = \(secretHash) AND session.revoked_ms IS NULL AND session.idle_ms > \(now)
                 AND session.ends_ms > \(now) AND session.epoch = person.session_epoch AND person.state = 'enabled'
             """
-        ).map(record)
+        ).map { try $0.map(record) }
     }
 
     public func insert(_ session: SessionRecord, secretHash: String, _ db: any Connection) throws {
@@ -57,11 +62,11 @@ public struct SessionStore: Sendable {
 
     /// Moves the idle limit on.
     public func touch(_ id: SessionID, now: Moment, idleUntil: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE session SET seen_ms = \(now), idle_ms = \(idleUntil) WHERE id = \(id)")
+        try db.later("UPDATE session SET seen_ms = \(now), idle_ms = \(idleUntil) WHERE id = \(id)")
     }
 
     public func revoke(_ id: SessionID, now: Moment, _ db: any Connection) throws {
-        try db.execute("UPDATE session SET revoked_ms = \(now) WHERE id = \(id) AND revoked_ms IS NULL")
+        try db.later("UPDATE session SET revoked_ms = \(now) WHERE id = \(id) AND revoked_ms IS NULL")
     }
 
     /// Live sessions of a person, newest first.
@@ -74,14 +79,18 @@ public struct SessionStore: Sendable {
         ).map(record)
     }
 
-    /// What a browser is to a person.
-    public func browser(secretHash: String, person: Person, now: Moment, _ db: any Connection) throws -> BrowserRecord {
-        let row = try db.row(
-            "SELECT remembered_until_ms, epoch FROM browser WHERE secret_hash = \(secretHash) AND person_id = \(person.id)")
-        guard let row else { return BrowserRecord(isKnown: false, rememberedUntil: nil) }
-        let until = try row.optionalMoment("remembered_until_ms")
-        let current = try row.integer("epoch") == person.sessionEpoch
-        return BrowserRecord(isKnown: true, rememberedUntil: current ? until.flatMap { $0 > now ? $0 : nil } : nil)
+    /// Asks what a browser is to a person, once it is known who that is.
+    public func askBrowser(
+        secretHash: String, _ whom: Whom, now: Moment, _ db: any Connection
+    ) throws -> (_ person: Person) throws -> BrowserRecord {
+        let row = try db.askRow(
+            "SELECT remembered_until_ms, epoch FROM browser WHERE secret_hash = \(secretHash) AND person_id = \(fragment: whom.id)")
+        return { person in
+            guard let row = try row.answer() else { return BrowserRecord(isKnown: false, rememberedUntil: nil) }
+            let until = try row.optionalMoment("remembered_until_ms")
+            let current = try row.integer("epoch") == person.sessionEpoch
+            return BrowserRecord(isKnown: true, rememberedUntil: current ? until.flatMap { $0 > now ? $0 : nil } : nil)
+        }
     }
 
     /// Notes that a browser has signed in as a person, remembered until a moment or not.
@@ -100,18 +109,19 @@ public struct SessionStore: Sendable {
             """)
     }
 
-    /// How many browsers need not repeat the second step now.
-    public func remembered(of person: Person, now: Moment, _ db: any Connection) throws -> Int {
-        try db.row(
+    /// Asks how many browsers need not repeat the second step now.
+    public func askRemembered(of person: Person, now: Moment, _ db: any Connection) throws -> Asked<Int> {
+        try db.askRow(
             """
             SELECT COUNT(*) AS n FROM browser WHERE person_id = \(person.id) AND remembered_until_ms > \(now)
                 AND epoch = \(person.sessionEpoch)
-            """)?.int("n") ?? 0
+            """
+        ).map { try $0?.int("n") ?? 0 }
     }
 
     /// Every browser of a person asks for the second step again.
     public func forgetRemembered(of person: PersonID, _ db: any Connection) throws {
-        try db.execute("UPDATE browser SET remembered_until_ms = NULL WHERE person_id = \(person)")
+        try db.later("UPDATE browser SET remembered_until_ms = NULL WHERE person_id = \(person)")
     }
 
     private func record(_ row: Row) throws -> SessionRecord {

@@ -24,7 +24,7 @@ struct Challenger {
         guard let record = dossier.credential(use.credential), let method = MethodRegistry.method(record.credential.method) else {
             return (current, Refusal(.notAllowed))
         }
-        if let kind = OutboxMessage.Kind(use.capability), try ledger.isGatewayDown(kind) { return (current, Refusal(.gatewayDown)) }
+        if let kind = OutboxMessage.Kind(use.capability), dossier.gatewaysDown.contains(kind) { return (current, Refusal(.gatewayDown)) }
         let (next, message) = method.beginChallenge(current, try instance.credentials.open(record), try plainContext)
         guard let message else {
             return sends(use) ? (current, Refusal(tooMany(use))) : (next, nil)

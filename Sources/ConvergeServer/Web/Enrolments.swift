@@ -138,7 +138,7 @@ struct Registrar {
             case .call: .voice
             case .app: .push
             }
-        if kind != .push, try ledger.isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        if kind != .push, dossier.gatewaysDown.contains(kind) { return Refusal(.gatewayDown) }
         return try ledger.send(message, to: dossier.record, isKnown: true)
     }
 

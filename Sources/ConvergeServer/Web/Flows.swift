@@ -81,10 +81,11 @@ enum FlowRoutes {
         let id = FlowID(request.parameters["id"] ?? "")
         let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest, again: Reply?)? in
             // An id alone opens nothing: the flow belongs to the browser that began it.
-            guard let flow = try instance.flows.find(id, db), flow.browserHash == request.browserHash else { return nil }
+            let asked = try instance.flows.ask(id, db), visitor = try instance.askVisitor(request, db)
+            guard let flow = try asked.answer(), flow.browserHash == request.browserHash else { return nil }
             if let closedAt = flow.closedAt { return (flow, request, try lastAnswer(of: flow, closedAt, request, instance, db)) }
             var request = request
-            if Self.conversation(flow.kind).isForSignedIn { request.visitor = try instance.visitor(request, db) }
+            if Self.conversation(flow.kind).isForSignedIn { request.visitor = try visitor.answer() }
             return (flow, request, nil)
         }
         guard let found else { return .page(ExpiredPage(start: "/sign-in"), status: 410) }
@@ -102,31 +103,37 @@ enum FlowRoutes {
     private static func lastAnswer(
         of flow: FlowRecord, _ closedAt: Moment, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> Reply? {
-        guard request.now < closedAt + again, let end = try instance.flows.end(of: flow) else { return nil }
+        // A clock that was put back does not open it again; those of two nodes differ by less than this.
+        guard closedAt - again < request.now, request.now < closedAt + again, let end = try instance.flows.end(of: flow) else { return nil }
         guard try instance.session(Secret(end.session), now: request.now, db) != nil else { return nil }
         return .opening(end)
     }
 }
 
 extension Instance {
-    /// Whether the browser at hand has signed in as a person before.
-    func browser(_ request: AnonymousRequest, _ person: Person, _ db: any Connection) throws -> BrowserRecord {
-        try sessions.browser(secretHash: request.browserHash, person: person, now: request.now, db)
+    /// Who it is, and whether the browser at hand has signed in as that person before. The same statements for somebody who does not
+    /// exist.
+    func met(_ whom: Whom, _ request: AnonymousRequest, _ db: any Connection) throws -> (record: PersonRecord?, isKnown: Bool) {
+        let asked = try people.ask(whom, db)
+        let browser = try sessions.askBrowser(secretHash: request.browserHash, whom, now: request.now, db)
+        let record = try asked.answer()
+        return (record, try browser(record?.person ?? Person(id: PersonID("nobody"))).isKnown)
     }
 
     /// The dossier of a person as seen from the browser of a request.
-    func dossier(_ id: PersonID, _ request: AnonymousRequest, _ db: any Connection) throws -> (Dossier, BrowserRecord)? {
-        guard let record = try people.find(id, db) else { return nil }
-        let browser = try browser(request, record.person, db)
-        return (try dossier(record, knownBrowser: browser.isKnown, now: request.now, db), browser)
+    func dossier(
+        _ id: PersonID, _ request: AnonymousRequest, awaiting awaited: AwaitedElsewhere = AwaitedElsewhere(nil), _ db: any Connection
+    ) throws -> Found? {
+        try ask(about: .person(id), .hash(request.browserHash), awaiting: awaited, now: request.now, db).answer()
     }
 
     /// The same for somebody who was asked for a code: one that was sent stays good, whatever became of its gateway or of the
     /// budget of sending since.
     func dossier(
-        _ id: PersonID, _ request: AnonymousRequest, answering challenge: ChallengeState?, _ db: any Connection
-    ) throws -> (Dossier, BrowserRecord)? {
-        guard let (dossier, browser) = try dossier(id, request, db) else { return nil }
+        _ id: PersonID, _ request: AnonymousRequest, answering challenge: ChallengeState?, enrolling enrolment: EnrolmentState? = nil,
+        _ db: any Connection
+    ) throws -> Found? {
+        guard let (dossier, browser) = try dossier(id, request, awaiting: AwaitedElsewhere(challenge, enrolment), db) else { return nil }
         guard let challenge, try holdsCode(of: challenge, dossier, browser, db) else { return (dossier, browser) }
         return (dossier.reaching(challenge.use), browser)
     }
@@ -135,7 +142,7 @@ extension Instance {
         of challenge: ChallengeState, _ dossier: Dossier, _ browser: BrowserRecord, _ db: any Connection
     ) throws -> Bool {
         guard let gap = dossier.reach.gaps[challenge.use], let until = challenge.until, dossier.now < until,
-            try Budgets.closed(challenge.use.credential, knownBrowser: browser.isKnown, now: dossier.now, budgets, db) == nil
+            Budgets.codes(challenge.use.credential, knownBrowser: browser.isKnown).allSatisfy({ dossier.closed($0.key, $0.rule) == nil })
         else { return false }
         // What was decided elsewhere needs no gateway any more.
         guard let kind = OutboxMessage.Kind(challenge.use.capability) else { return challenge.approvals != nil }

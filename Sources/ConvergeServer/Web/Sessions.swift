@@ -13,7 +13,7 @@ extension Instance {
         _ request: AnonymousRequest, _ run: @Sendable (SignedInRequest) async throws -> Reply
     ) async throws -> Reply {
         var visitor = request.visitor
-        if case .unread = visitor { visitor = try await database.read { db in try self.visitor(request, db) } }
+        if case .unread = visitor { visitor = try await database.read { db in try self.askVisitor(request, db).answer() } }
         guard case .somebody(let session, let dossier) = visitor else {
             return .redirect("/sign-in?return=" + PercentEncoding.encode(request.path))
         }
@@ -24,11 +24,15 @@ extension Instance {
         return reply
     }
 
-    /// Who is signed in at the browser of a request.
-    func visitor(_ request: AnonymousRequest, _ db: any Connection) throws -> AnonymousRequest.Visitor {
-        guard let session = try session(request.sessionSecret, now: request.now, db), let record = try people.find(session.person, db)
-        else { return .nobody }
-        return .somebody(session, try dossier(record, knownBrowser: true, now: request.now, db))
+    /// Asks who is signed in at the browser of a request.
+    func askVisitor(_ request: AnonymousRequest, _ db: any Connection) throws -> Asked<AnonymousRequest.Visitor> {
+        guard let secret = request.sessionSecret else { return Asked { .nobody } }
+        let hash = keyed(secret.text, "session"), session = try sessions.ask(secretHash: hash, now: request.now, db)
+        let found = try ask(about: .holder(ofSession: hash), .settled(isKnown: true), now: request.now, db)
+        return Asked {
+            guard let session = try session.answer(), let dossier = try found.answer()?.dossier else { return .nobody }
+            return .somebody(session, dossier)
+        }
     }
 
     /// Moves the idle limit of a session on, at most once a minute: reading pages need not write.

@@ -151,8 +151,10 @@ struct AppKit {
         return policy
     }
 
-    init(_ policy: PolicyDocument = policy, configure: @escaping (inout Config) -> Void = { _ in }) async throws {
-        server = try await TestServer(policy: policy, configure: configure)
+    init(
+        _ policy: PolicyDocument = policy, engine: Engine = .ofServers, configure: @escaping (inout Config) -> Void = { _ in }
+    ) async throws {
+        server = try await TestServer(policy: policy, engine: engine, configure: configure)
         ada = try await server.add("ada", display: "Ada Okafor")
         phone = TestPhone(server)
         browser = TestBrowser(server)

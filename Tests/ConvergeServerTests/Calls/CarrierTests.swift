@@ -98,7 +98,10 @@ struct CarrierTests {
         let to = ["To": DeliveryKit.number.e164], failed = to.merging(["MessageStatus": "undelivered", "MessageSid": "SM7"]) { $1 }
         let channel = instance.credentials.channelKey("tel:" + DeliveryKit.number.e164), now = kit.clock.now
         let troubled = {
-            try await instance.database.read { db in try instance.outbox.troubled([channel, "text"], since: now - .minutes(2), db) }
+            try await instance.database.read { db in
+                let nobody = Whom.person(PersonID("nobody")), kinds = [channel, "text"]
+                return try instance.outbox.askTroubled(kinds, channelsOf: nobody, alsoAs: "", since: now - .minutes(2), db).answer()
+            }
         }
         #expect(try await CallKit.report(kit.server, "/callbacks/text/\(id)", failed.merging(["MessageSid": "SM8"]) { $1 }).status == 404)
         #expect(try await troubled().isEmpty)

@@ -37,24 +37,34 @@ private final class CountingDatabase: Database {
     func close() async throws { try await inner.close() }
 }
 
-@Suite("A request asks the store seldom")
-struct RoundTripTests {
-    private static let token = Secret(bytes: Array(50..<70))
-    /// A guess is counted before a password is hashed and forgotten after it, and neither may wait for the hash inside a transaction.
-    private static let twoWrites: Set<String> = ["POST /sign-in"]
+/// What the requests of some browsers cost at most, by their names.
+private final class Meter: Sendable {
+    typealias Cost = (reads: Int, writes: Int)
 
-    @Test("two transactions that read and one that writes at most, in every request of a first day, a second one and a reset")
-    func budget() async throws {
-        var counting: CountingDatabase?
-        let server = try await TestServer(over: { inner in
-            let database = CountingDatabase(over: inner)
-            counting = database
-            return database
-        })
-        let database = try #require(counting), seen = Mutex<[String: (reads: Int, writes: Int)]>([:])
-        let browser = TestBrowser(server)
-        browser.onAnswer = { method, path in
-            let cost = database.take(), parts = path.split(separator: "?")[0].split(separator: "/")
+    private let take: @Sendable () -> Cost
+    private let seen = Mutex<[String: Cost]>([:])
+
+    /// - Parameter take: what was asked of the store since the last call.
+    init(_ take: @escaping @Sendable () -> Cost) {
+        self.take = take
+    }
+
+    /// Counts the ways there and back to PostgreSQL.
+    static func ofTrips(_ server: TestServer) throws -> Meter {
+        let database = try #require(server.instance.database as? PostgresDatabase)
+        return Meter {
+            database.trips.withLock { trips in
+                defer { trips = (0, 0) }
+                return trips
+            }
+        }
+    }
+
+    /// Counts what a browser asks for from now on.
+    func listen(to browser: TestBrowser) {
+        _ = take()
+        browser.onAnswer = { [self] method, path in
+            let cost = take(), parts = path.split(separator: "?")[0].split(separator: "/")
             // A conversation's address without its number.
             let name =
                 parts.first == "flows" ? "/flows/…" + parts.dropFirst(2).map { "/" + $0 }.joined() : "/" + parts.joined(separator: "/")
@@ -63,6 +73,80 @@ struct RoundTripTests {
                 seen[key] = (max(most.reads, cost.reads), max(most.writes, cost.writes))
             }
         }
+    }
+
+    /// Every request and its cost.
+    var costs: [(request: String, cost: Cost)] {
+        seen.withLock { $0 }.sorted { $0.key < $1.key }.map { (request: $0.key, cost: $0.value) }
+    }
+}
+
+@Suite("A request asks the store seldom")
+struct RoundTripTests {
+    private static let token = Secret(bytes: Array(50..<70))
+    /// A guess is counted before a password is hashed and forgotten after it, and neither may wait for the hash inside a transaction.
+    private static let twoWrites: Set<String> = ["POST /sign-in"]
+
+    @Test("two transactions that read and one that writes at most, in every request of a first day, a second one and a reset")
+    func transactions() async throws {
+        var counting: CountingDatabase?
+        let server = try await TestServer(over: { inner in
+            let database = CountingDatabase(over: inner)
+            counting = database
+            return database
+        })
+        let database = try #require(counting), meter = Meter { database.take() }
+        try await play(on: server, meter)
+        for (request, cost) in meter.costs {
+            // The conversation and who is signed in, then what they hold at this moment.
+            let writes = Self.twoWrites.contains(request) ? 2 : 1
+            #expect(cost.reads <= 2 && cost.writes <= writes, "\(request): \(cost.reads) read, \(cost.writes) write")
+        }
+    }
+
+    @Test(
+        "on the way to PostgreSQL: there and back twice at most to read, and for no step more often than eleven times to write", .ofPostgres
+    )
+    func waysThereAndBack() async throws {
+        let server = try await TestServer(engine: .postgres), meter = try Meter.ofTrips(server)
+        try await play(on: server, meter)
+        for (request, cost) in meter.costs {
+            #expect(cost.reads <= 2 && cost.writes <= 11, "\(request): \(cost.reads) to read, \(cost.writes) to write")
+        }
+    }
+
+    @Test("the same while a page waits for an app", .ofPostgres)
+    func waitingForAnApp() async throws {
+        let kit = try await AppKit(engine: .postgres), meter = try Meter.ofTrips(kit.server)
+        for browser in [kit.browser, kit.phone.browser] { meter.listen(to: browser) }
+        let path = try await kit.begin(kit.browser).page.path
+        #expect(kit.browser.page.heading == "Approve on your phone")
+        try await kit.browser.open(path + "/progress")
+        try await kit.browser.open(path)
+        try await kit.browser.submit("/answer")
+        try await kit.phone.answer(try await kit.phone.asked(), number: kit.browser.page.number)
+        try await kit.browser.submit("/answer")
+        #expect(kit.browser.page.path == "/")
+        let other = TestPhone(kit.server, key: 7)
+        meter.listen(to: other.browser)
+        kit.server.clock.advance(by: .minutes(9))
+        try await kit.browser.open("/security-info/add")
+        try await kit.browser.submit("/security-info/add", ["method": "convergeApp"])
+        let waiting = kit.browser.tab()
+        meter.listen(to: waiting)
+        try await waiting.open(waiting.page.path + "/progress?seen=none")
+        #expect(waiting.page.html.contains(#""over":false"#), "\(waiting.page.html)")
+        try await kit.connect(other)
+        #expect(kit.browser.page.heading == "Security info", "\(kit.browser.page.path)")
+        #expect(meter.costs.map(\.request).contains { $0.hasPrefix("POST /authenticator/") }, "\(meter.costs)")
+        for (request, cost) in meter.costs {
+            #expect(cost.reads <= 2 && cost.writes <= 11, "\(request): \(cost.reads) to read, \(cost.writes) to write")
+        }
+    }
+
+    /// A first day, a second one and two resets.
+    private func play(on server: TestServer, _ meter: Meter) async throws {
+        let browser = TestBrowser(server)
         try await server.add("ada")
         try await server.changePolicy {
             $0.reset[0].minimumAgeHours = 0
@@ -71,18 +155,13 @@ struct RoundTripTests {
         }
         let tokens = "serial number,secret key,time interval\nOT-00017,\(Base32.encode(Self.token.bytes)),60\n"
         #expect(try await server.administration.importTokens(csv: Array(tokens.utf8)) == 1)
-        _ = database.take()
+        meter.listen(to: browser)
         try await firstDay(browser)
         try await secondDay(browser)
         try await reset(browser)
         try await resetByQuestions(browser)
-        let costs = seen.withLock { $0 }
-        #expect(costs.count > 20 && costs["POST /flows/…/enrol"] != nil, "\(costs.keys.sorted())")
-        for (request, cost) in costs.sorted(by: { $0.key < $1.key }) {
-            // The conversation and who is signed in, then what they hold at this moment.
-            let writes = Self.twoWrites.contains(request) ? 2 : 1
-            #expect(cost.reads <= 2 && cost.writes <= writes, "\(request): \(cost.reads) read, \(cost.writes) write")
-        }
+        let requests = meter.costs.map(\.request)
+        #expect(requests.count > 20 && requests.contains("POST /flows/…/enrol"), "\(requests)")
     }
 
     private func firstDay(_ browser: TestBrowser) async throws {

@@ -1,4 +1,5 @@
 import ConvergeCore
+import HTTPTypes
 import Testing
 
 @testable import ConvergeServer

@@ -39,6 +39,8 @@ public final class PostgresDatabase: Database {
 
     let pool: PostgresPool
     let gate: WriteGate
+    /// How often the server was waited for, in transactions that read and in those that write.
+    let trips = Mutex((reads: 0, writes: 0))
     private let settings: Settings
 
     public var dialect: Dialect { .postgres }
@@ -109,8 +111,10 @@ public final class PostgresDatabase: Database {
             end += clock() - asked
             tries += 1
             do {
-                let result = try await pool.run(on: seat) { session in
+                let result = try await pool.run(on: seat) { [self] session in
                     session.deadlineSeconds = deadline
+                    let before = session.trips
+                    defer { count(session.trips - before, isWrite: isWrite) }
                     return try Self.transaction(session, begin, isWrite: isWrite, body)
                 }
                 if isWrite { gate.leave(collided: false) }
@@ -127,6 +131,12 @@ public final class PostgresDatabase: Database {
                 if error is Failure, Self.kind(error) == .connection { pool.forgetIdle() }
             }
             try await Task.sleep(for: Self.pause(tries))
+        }
+    }
+
+    private func count(_ new: Int, isWrite: Bool) {
+        trips.withLock { trips in
+            if isWrite { trips.writes += new } else { trips.reads += new }
         }
     }
 
@@ -281,6 +291,11 @@ private final class PostgresConnection: Connection {
     }
 
     func rows(_ sql: SQL) throws -> [Row] { try noting { try session.execute(sql).rows() } }
+
+    func ask(_ sql: SQL) throws -> Asked<[Row]> {
+        let answer = try noting { try session.ask(sql) }
+        return Asked { try self.noting { try self.session.take(answer).rows() } }
+    }
 
     func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
 

@@ -27,7 +27,8 @@ final class PostgresSession {
     /// What the server owes an answer to, in the order in which it was sent.
     private enum Awaited {
         case preparation(of: String)
-        case statement
+        /// Where its answer is put; nil: nobody needs it.
+        case statement(PostgresAnswer?)
         /// Up to here the server answers without being asked for more; after a failure it leaves out what is before.
         case mark
 
@@ -44,6 +45,8 @@ final class PostgresSession {
     /// How long one statement may take before the connection is given up.
     var deadlineSeconds: Double
     private(set) var isBroken = false
+    /// How often the server was waited for.
+    private(set) var trips = 0
 
     /// Statements kept prepared at most: lists of any length make texts of their own.
     static let preparedMax = 400
@@ -118,27 +121,42 @@ final class PostgresSession {
     /// Runs a statement without bindings: `COMMIT`, `LISTEN`.
     func run(_ text: String) throws {
         try post(text)
-        _ = try answers()
+        try answers()
     }
 
     /// Runs one statement; each text is prepared once for the session.
-    func execute(_ sql: SQL) throws -> PostgresResult {
-        try post(sql)
-        guard let last = try answers().last else { throw broken("no answer") }
-        return last
+    func execute(_ sql: SQL) throws -> PostgresResult { try take(ask(sql)) }
+
+    /// Puts a statement before the next one, and keeps its answer for who takes it.
+    func ask(_ sql: SQL) throws -> PostgresAnswer {
+        let answer = PostgresAnswer()
+        try post(sql, answer)
+        return answer
+    }
+
+    /// Waits for everything that was posted, unless this answer is there.
+    func take(_ answer: PostgresAnswer) throws -> PostgresResult {
+        if answer.result == nil { try answers() }
+        guard let result = answer.result else {
+            // It was asked together with one that failed.
+            throw answer.failure ?? broken("no answer")
+        }
+        return result
     }
 
     /// Puts a statement without bindings before the next one.
     func post(_ text: String) throws {
-        try send(PQsendQueryParams(connection, text, 0, nil, nil, nil, nil, 0), .statement)
+        try send(PQsendQueryParams(connection, text, 0, nil, nil, nil, nil, 0), .statement(nil))
     }
 
     /// Puts a statement before the next one, which fails when this one does.
-    func post(_ sql: SQL) throws {
+    func post(_ sql: SQL) throws { try post(sql, nil) }
+
+    private func post(_ sql: SQL, _ answer: PostgresAnswer?) throws {
         let text = sql.text, bindings = sql.bindings
         let name = try prepared[text] ?? prepare(text)
         try withParameters(bindings) { values, lengths, formats in
-            try send(PQsendQueryPrepared(connection, name, Int32(bindings.count), values, lengths, formats, 0), .statement)
+            try send(PQsendQueryPrepared(connection, name, Int32(bindings.count), values, lengths, formats, 0), .statement(answer))
         }
     }
 
@@ -204,14 +222,14 @@ final class PostgresSession {
         isLeft = false
     }
 
-    /// Sends what was posted and waits for all answers.
+    /// Sends what was posted, waits for all answers and hands them over.
     ///
-    /// - Returns: those of the statements since the last mark.
-    /// - Throws: what the first of them says that failed.
-    private func answers() throws -> [PostgresResult] {
+    /// - Throws: what the first of the statements since the last mark says that failed.
+    private func answers() throws {
         try send(PQpipelineSync(connection), .mark)
+        trips += 1
         let end = clock() + Int64(deadlineSeconds * 1e9)
-        var results: [PostgresResult] = [], failure: PostgresError?
+        var failure: PostgresError?
         do {
             try flush(until: end)
             while let next = awaited.first {
@@ -223,10 +241,14 @@ final class PostgresSession {
                 if result.isMark {
                     awaited.removeFirst()
                     // What was left behind before this has nobody who asks.
-                    if !awaited.isEmpty { (results, failure) = ([], nil) }
+                    if !awaited.isEmpty { failure = nil }
                 } else {
-                    if case .preparation(let text) = next { if result.isRefused { prepared[text] = nil } } else { results.append(result) }
                     failure = failure ?? result.error
+                    switch next {
+                    case .preparation(let text): if result.isRefused { prepared[text] = nil }
+                    case .statement(let answer): if result.isRefused { answer?.failure = failure } else { answer?.result = result }
+                    case .mark: break
+                    }
                 }
             }
         } catch {
@@ -236,7 +258,6 @@ final class PostgresSession {
             if failure.kind == .connection { isBroken = true }
             throw failure
         }
-        return results
     }
 
     private func flush(until end: Int64) throws {
@@ -304,6 +325,13 @@ final class PostgresSession {
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String {
         pointer.map { String(cString: $0).trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
     }
+}
+
+/// Where the answer to one statement will be.
+final class PostgresAnswer {
+    fileprivate(set) var result: PostgresResult?
+    /// Why there is none.
+    fileprivate(set) var failure: PostgresError?
 }
 
 /// The answer to one statement.

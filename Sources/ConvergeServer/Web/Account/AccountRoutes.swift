@@ -43,11 +43,9 @@ enum AccountRoutes {
 
     private static func profile(_ signedIn: SignedInRequest, _ instance: Instance) async throws -> Reply {
         let record = signedIn.person, now = signedIn.request.now
-        let (remembered, sessions) = try await instance.database.read { db in
-            (
-                try instance.sessions.remembered(of: record.person, now: now, db),
-                try instance.sessions.all(of: record.person, now: now, db)
-            )
+        let (sessions, remembered) = try await instance.database.read { db in
+            let remembered = try instance.sessions.askRemembered(of: record.person, now: now, db)
+            return (try instance.sessions.all(of: record.person, now: now, db), try remembered.answer())
         }
         var page = ProfilePage(displayName: record.displayName, userName: record.name, passwordSet: record.passwordSetAt)
         page.canChangePassword = record.passwordHash != nil

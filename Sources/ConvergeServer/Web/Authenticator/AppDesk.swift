@@ -110,9 +110,10 @@ struct AppDesk {
     private func look() async throws -> Polled {
         let instance = self.instance, now = instance.world.now()
         return try await instance.database.read { db in
-            let app = try signedApp(.poll, [], db)
-            let open = try instance.approvals.open(of: app.person, now: now, db).filter { app.isAsked($0) }
-            guard let person = try instance.people.find(app.person, db) else { throw Problem.gone }
+            let whom = Whom.holder(ofApp: CredentialID(request.form["credential"]))
+            let asked = try instance.approvals.askOpen(of: whom, now: now, db), holder = try instance.people.ask(whom, db)
+            let app = try signedApp(.poll, [], db), open = try asked.answer().filter { app.isAsked($0) }
+            guard let person = try holder.answer() else { throw Problem.gone }
             return Polled(
                 now: now.ms, name: person.name,
                 requests: open.map { approval in
@@ -223,8 +224,10 @@ struct AppDesk {
 
     private func app(_ db: any Connection) throws -> App {
         let id = CredentialID(request.form["credential"])
-        guard let record = try instance.authenticators.find(id, db), let key = record.content.key else { throw Problem.gone }
-        let held = try instance.credentials.find(id, of: record.person, db)
+        let installed = try instance.authenticators.ask(id, db)
+        let registered = try instance.credentials.ask(id, of: .holder(ofApp: id), db)
+        guard let record = try installed.answer(), let key = record.content.key else { throw Problem.gone }
+        let held = try registered.answer()
         switch held?.credential.state {
         case .active: return App(record: record, key: key, isRegistered: true)
         case .suspended: throw Problem.suspended

@@ -37,10 +37,11 @@ enum ProgressRoutes {
     private static func look(
         _ id: FlowID, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> Told? {
-        guard let flow = try instance.flows.find(id, db), flow.browserHash == request.browserHash, flow.closedAt == nil,
-            request.now < flow.expiresAt
+        let found = try instance.flows.ask(id, db), newest = try instance.approvals.askNewest(in: id, db)
+        let apps = try instance.authenticators.askWaited(in: id, db)
+        guard let flow = try found.answer(), flow.browserHash == request.browserHash, flow.closedAt == nil, request.now < flow.expiresAt
         else { return nil }
-        let now = instance.world.now(), approval = try instance.approvals.newest(in: id, db)
+        let now = instance.world.now(), approval = try newest.answer(), app = try apps.answer()
         let say = instance.renderer.speaker(language: request.language, now: now)
         if try isSilent(flow, instance) {
             // Before the first proof of a reset only the right key tells anything: a number may be nobody's.
@@ -48,11 +49,11 @@ enum ProgressRoutes {
             return Told(
                 seen: ApprovalProgress.queued.rawValue, words: say(CallPage.words(nil)), approved: isApproved, over: isApproved)
         }
-        if approval == nil, try instance.authenticators.isActivated(in: id, db) {
+        if approval == nil, app.isActivated {
             let words = say(WizardActivatePage.words(isThere: true))
             return Told(seen: "there", words: words, approved: true, over: true)
         }
-        if approval == nil, flow.kind != .reset, try instance.authenticators.isWaited(in: id, db) {
+        if approval == nil, flow.kind != .reset, app.isWaited {
             return Told(
                 seen: WizardActivatePage.seen, words: say(WizardActivatePage.words(isThere: false)), approved: false, over: false)
         }

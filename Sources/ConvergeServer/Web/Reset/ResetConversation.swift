@@ -45,7 +45,7 @@ enum ResetConversation: Conversation {
     ) throws -> [SlowJob] {
         // Where no try is left, or the reset waits, nothing is compared: so nothing is hashed.
         guard let turn = try ResetTurn(flow, request, instance, db), let challenge = turn.state.challenge, turn.state.triesLeft > 0,
-            try turn.pausedUntil() == nil
+            turn.pausedUntil() == nil
         else { return [] }
         return try turn.challenger.slowWork(request.form.answer, challenge)
     }

@@ -72,7 +72,7 @@ extension ResetTurn {
 
     /// Why no code may be asked for now. Nothing here depends on whether the contact is the person's.
     private func refusalToAsk(_ kind: Capability, _ credential: CredentialID) throws -> Refusal? {
-        if try isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        if isGatewayDown(kind) { return Refusal(.gatewayDown) }
         if let until = try Budgets.closed(credential, knownBrowser: knownBrowser, now: request.now, instance.budgets, db) {
             return Refusal(.resetBlocked, until: until)
         }
@@ -80,18 +80,16 @@ extension ResetTurn {
     }
 
     /// Only a whole gateway: that one number or mailbox failed would tell that something was sent there.
-    private func isGatewayDown(_ kind: Capability) throws -> Bool {
-        try OutboxMessage.Kind(kind).map { try ledger.isGatewayDown($0) } ?? false
+    private func isGatewayDown(_ kind: Capability) -> Bool {
+        OutboxMessage.Kind(kind).map(dossier.gatewaysDown.contains) ?? false
     }
 
     /// Codes asked for are counted per name with contact, and per network, whether or not they are sent. A stranger who types other
     /// numbers uses up nothing of the owner's.
     private func refusalOfBudgets(_ contact: String) throws -> Refusal? {
         let network = "reset:asks:from:" + instance.keyed(request.network, "budget")
-        for (key, rule) in [(key("asks") + ":" + contact, Budgets.sendsPerPerson), (network, Budgets.sendsPerNetwork)] {
-            if let until = try instance.budgets.spend(key, rule, now: request.now, db) { return Refusal(.sendBudget, until: until) }
-        }
-        return nil
+        let budgets = [(key: key("asks") + ":" + contact, rule: Budgets.sendsPerPerson), (key: network, rule: Budgets.sendsPerNetwork)]
+        return try instance.budgets.spend(budgets, now: request.now, db).map { Refusal(.sendBudget, until: $0) }
     }
 
     /// Sends the code of the person's own contact. That it could not be sent is written down and not told: it would tell that the
@@ -108,10 +106,8 @@ extension ResetTurn {
     private func pretend(_ channel: CodeMessage.Channel, _ kind: Capability) throws {
         let message = CodeMessage(
             channel: channel, code: decoyCode(kind), notAfter: request.now + ResetMachine.codeLife(kind), purpose: .reset)
-        _ = try isGatewayDown(kind)
-        for index in ledger.sendBudgets(channel, dossier.person.id).indices {
-            _ = try instance.budgets.spend(key("decoy-\(index)"), Budgets.sendsPerPerson, now: request.now, db)
-        }
+        let decoys = ledger.sendBudgets(channel, dossier.person.id).indices.map { key("decoy-\($0)") }
+        _ = try instance.budgets.spend(decoys.map { (key: $0, rule: Budgets.sendsPerPerson) }, now: request.now, db)
         if case .call = channel {
             let id = instance.approvalID(message.code)
             try instance.approvals.insertDecoy(id, flow: flow.id, person: dossier.person.id, now: request.now, db)
@@ -137,7 +133,7 @@ extension ResetTurn {
         guard state.canSendAgain else { return Refusal(.sendTooMany) }
         guard state.passed.isEmpty else { return try sendAgainToOwn() }
         guard let channel = typedChannel(kind) else { return nil }
-        if try isGatewayDown(kind) { return Refusal(.gatewayDown) }
+        if isGatewayDown(kind) { return Refusal(.gatewayDown) }
         if let refusal = try refusalOfBudgets(instance.credentials.channelKey(channel.source)) { return refusal }
         let current = state.challenge
         let challenge = try current.flatMap { try send($0.use, continuing: $0) }

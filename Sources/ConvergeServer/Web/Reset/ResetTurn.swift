@@ -24,10 +24,13 @@ struct ResetTurn {
         self.state = state
         ledger = Ledger(instance, db, request: request, correlation: flow.id.text)
         let nobody = ResetNobody.record(state.name, instance, now: request.now)
-        let found = try instance.people.find(state.person ?? nobody.id, db), record = found ?? nobody
-        isSomebody = found != nil
-        knownBrowser = try instance.browser(request, record.person, db).isKnown
-        dossier = try instance.dossier(record, knownBrowser: knownBrowser, now: request.now, db)
+        let found = try instance.ask(
+            about: .person(state.person ?? nobody.id), .hash(request.browserHash), standIn: nobody, now: request.now, db
+        ).answer()
+        guard let found else { throw Fault("a person with a stand-in is nobody") }
+        isSomebody = found.dossier.record.id != nobody.id
+        knownBrowser = found.browser.isKnown
+        dossier = found.dossier
     }
 
     var facts: ResetFacts {
@@ -53,7 +56,7 @@ struct ResetTurn {
 
     /// Takes one action of a form; one that does not fit the page changes nothing.
     mutating func take(_ action: String) throws -> Refusal? {
-        guard try pausedUntil() == nil || action == "back" else { return nil }
+        guard pausedUntil() == nil || action == "back" else { return nil }
         switch action {
         case "reason": try giveReason(request.form["reason"])
         case "gate": return try choose(request.form["gate"])
@@ -114,13 +117,13 @@ struct ResetTurn {
     // MARK: budgets
 
     /// Known browsers and others are counted apart, so that a stranger locks nobody out.
-    func key(_ name: String) -> String { "reset:\(name):\(knownBrowser ? "known" : "other"):\(dossier.person.id)" }
+    func key(_ name: String) -> String { Budgets.reset(name, knownBrowser: knownBrowser) + dossier.person.id.text }
 
     /// After a passed gate: five resets that failed within a day close this way for browsers of this kind.
-    func pausedUntil() throws -> Moment? {
+    func pausedUntil() -> Moment? {
         guard !state.passed.isEmpty, !state.countedAsFailed else { return nil }
         switch page {
-        case .chooseUse, .code: return try instance.budgets.exhausted(key("failed"), Budgets.resetsPerPerson, now: request.now, db)
+        case .chooseUse, .code: return dossier.closed(key("failed"), Budgets.resetsPerPerson)
         default: return nil
         }
     }
@@ -141,9 +144,8 @@ struct ResetTurn {
     }
 
     private func clearBudgets() throws {
-        for known in ["known", "other"] {
-            for name in ["failed", "noted"] { try instance.budgets.clear("reset:\(name):\(known):\(dossier.person.id)", db) }
-        }
+        let kinds = [true, false].flatMap { known in ["failed", "noted"].map { Budgets.reset($0, knownBrowser: known) } }
+        try instance.budgets.clear(kinds.map { $0 + dossier.person.id.text }, db)
     }
 
     // MARK: the end

@@ -13,7 +13,7 @@ struct ResetView {
     private func errors(_ field: String?) -> [FieldError] { refusal.map { [FieldError(field, $0)] } ?? [] }
 
     func reply(status: Int = 200) throws -> Reply {
-        if let until = try turn.pausedUntil() { return .page(ResetPausedPage(until: until)) }
+        if let until = turn.pausedUntil() { return .page(ResetPausedPage(until: until)) }
         switch turn.page {
         case .expired: return ResetConversation.expired
         case .reason: return .page(ResetReasonPage(form: form("reason")), status: status)

@@ -92,7 +92,8 @@ struct EnrolmentTurn {
     /// no longer allowed.
     init?(_ flow: FlowRecord, _ verified: RecentlyVerifiedRequest, _ instance: Instance, _ db: any Connection) throws {
         guard flow.person == verified.dossier.person.id, let state = try instance.flows.state(EnrolmentFlowState.self, of: flow),
-            let (dossier, _) = try instance.dossier(verified.dossier.person.id, verified.request, db),
+            let (dossier, _) = try instance.dossier(
+                verified.dossier.person.id, verified.request, awaiting: AwaitedElsewhere(nil, state.enrolment), db),
             flow.epoch == dossier.person.sessionEpoch, Self.isOpen(state.enrolment, dossier.standing)
         else { return nil }
         self.instance = instance

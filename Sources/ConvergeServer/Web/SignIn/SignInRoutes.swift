@@ -22,8 +22,10 @@ enum SignInRoutes {
     private static func signInPage(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let isSignedIn = try await instance.database.read { db in
             // What the page offers depends on the policy in force.
-            _ = try instance.policyCache.versions(instance.policies, db)
-            return try instance.session(request.sessionSecret, now: request.now, db) != nil
+            let policies = try instance.policyCache.ask(instance.policies, db)
+            let session = try instance.session(request.sessionSecret, now: request.now, db)
+            _ = try policies.answer()
+            return session != nil
         }
         if isSignedIn { return .redirect(request.returnTo) }
         let notices = [
@@ -106,24 +108,23 @@ enum SignInRoutes {
         _ name: String, _ typed: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
     ) throws -> Result<TakenPass, Refusal> {
         let key = SignInName(name)?.normalised ?? "", now = request.now
-        let record = try instance.people.find(nameKey: key, db)
-        let subject = record?.id.text ?? instance.keyed(key, "name"), person = record?.person ?? Person(id: PersonID("nobody"))
-        let isKnown = try instance.browser(request, person, db).isKnown, budget = "pass:\(isKnown ? "known" : "other"):\(subject)"
+        let whom = Whom.named(key, in: instance.organisation), credentials = try instance.credentials.ask(of: whom, db)
+        let (record, isKnown) = try instance.met(whom, request, db), subject = record?.id.text ?? instance.keyed(key, "name")
+        let budget = "pass:\(isKnown ? "known" : "other"):\(subject)"
         if let until = try instance.budgets.spend(budget, Budgets.passGuesses, now: now, db) {
             return .failure(Refusal(.codeTooMany, until: until))
         }
         let ledger = Ledger(instance, db, request: request)
         let context = instance.methodContext(accountName: name, now: now)
         let hash = TemporaryAccessPass.hash(typed, context)
-        let pass = try instance.credentials.all(of: person.id, db).first { $0.credential.method == .temporaryAccessPass }
+        let held = try credentials.answer(), pass = held.first { $0.credential.method == .temporaryAccessPass }
         let won = try instance.credentials.win(.pass(pass?.id ?? CredentialID("none"), hash: hash), at: now, db)
         guard let record, record.person.state != .disabled, let pass, won else {
             try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
             return .failure(Refusal(.passWrong))
         }
         // The owner proved another way: closed credentials may be tried again.
-        let ceilings = try instance.credentials.all(of: record.id, db).map { Budgets.ceiling($0.id) }
-        try instance.budgets.clear([budget] + ceilings, db)
+        try instance.budgets.clear([budget] + held.map { Budgets.ceiling($0.id) }, db)
         try instance.credentials.used(pass.id, for: .signIn, at: now, db)
         return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }

@@ -26,7 +26,8 @@ struct SignInTurn {
     /// Loads a turn. Nil: the flow's state is not known to this release, or the person is gone.
     init?(_ flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection) throws {
         guard let state = try instance.flows.state(SignInFlowState.self, of: flow),
-            let (dossier, browser) = try instance.dossier(state.core.person, request, answering: state.core.challenge, db)
+            let (dossier, browser) = try instance.dossier(
+                state.core.person, request, answering: state.core.challenge, enrolling: state.core.enrolment, db)
         else { return nil }
         self.init(
             instance: instance, request: request, ledger: Ledger(instance, db, request: request, correlation: flow.id.text),
