@@ -201,12 +201,14 @@ public struct OutboxStore: Sendable {
     public func askTroubled(
         _ kinds: [String], channelsOf whom: Whom, alsoAs prefix: String, since: Moment, _ db: any Connection
     ) throws -> Asked<Set<String>> {
-        try db.ask(
+        let names =
+            kinds.map { "SELECT '\(raw: $0)'" as SQL }
+            + ["SELECT channel_key FROM channels", "SELECT '\(raw: prefix)' || channel_key FROM channels"]
+        return try db.ask(
             """
             WITH channels AS (SELECT channel_key FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired')
             SELECT channel FROM delivery_trouble WHERE organisation_id = \(organisation) AND failed_ms >= \(since)
-                AND (channel IN \(fragment: .list(kinds)) OR channel IN (SELECT channel_key FROM channels)
-                    OR channel IN (SELECT '\(raw: prefix)' || channel_key FROM channels))
+                AND channel IN (\(fragment: .joined(names, by: " UNION ALL ")))
             """
         ).map { Set(try $0.map { try $0.text("channel") }) }
     }
