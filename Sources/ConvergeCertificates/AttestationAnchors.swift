@@ -6,8 +6,9 @@ import X509
 
 /// Certificates of makers of authenticators that the operator trusts, and the way from a certificate to one of them.
 ///
-/// The way is the simple one that authenticators have: each certificate was issued by the next, the last one by an anchor or is one. Where
-/// a certificate demands something that is not looked at (a critical extension), it leads nowhere.
+/// The way is the simple one that authenticators have: each certificate was issued by the next, the last one by an anchor or is one. Who
+/// issued must be an authority, for signing certificates, above as many others as it may be (RFC 5280, 4.2.1.3 and 4.2.1.9). Where a
+/// certificate demands something that is not looked at (a critical extension), it leads nowhere.
 public struct AttestationAnchors: AttestationTrust {
     private let anchors: [Certificate]
 
@@ -43,17 +44,29 @@ public struct AttestationAnchors: AttestationTrust {
     public func isAnchored(_ chain: [[UInt8]], at now: Moment) -> Bool {
         guard let certificates = try? chain.map({ try Certificate(derEncoded: $0) }), let last = certificates.last else { return false }
         let date = Date(timeIntervalSince1970: Double(now.ms) / 1000)
-        let links = zip(certificates, certificates.dropFirst())
+        let links = zip(certificates, certificates.dropFirst()).enumerated()
         guard certificates.allSatisfy({ Self.isValid($0, date) && Self.isUnderstood($0) }),
-            links.allSatisfy({ Self.issued($1, $0) }), certificates.dropFirst().allSatisfy(Self.isAuthority)
+            links.allSatisfy({ Self.issued($1.1, $1.0, above: $0) })
         else { return false }
         return anchors.contains { anchor in
-            Self.isValid(anchor, date) && (anchor == last || Self.isAuthority(anchor) && Self.issued(anchor, last))
+            Self.isValid(anchor, date) && (anchor == last || Self.issued(anchor, last, above: certificates.count - 1))
         }
     }
 
-    private static func issued(_ issuer: Certificate, _ certificate: Certificate) -> Bool {
-        issuer.subject == certificate.issuer && issuer.publicKey.isValidSignature(certificate.signature, for: certificate)
+    /// - Parameter authorities: how many other ones stand between the issuer and the authenticator.
+    private static func issued(_ issuer: Certificate, _ certificate: Certificate, above authorities: Int) -> Bool {
+        mayIssue(issuer, above: authorities) && issuer.subject == certificate.issuer
+            && issuer.publicKey.isValidSignature(certificate.signature, for: certificate)
+    }
+
+    private static func mayIssue(_ certificate: Certificate, above authorities: Int) -> Bool {
+        do {
+            guard case .isCertificateAuthority(let most)? = try certificate.extensions.basicConstraints, authorities <= most ?? .max
+            else { return false }
+            return try certificate.extensions.keyUsage?.keyCertSign ?? true
+        } catch {
+            return false
+        }
     }
 
     private static func isValid(_ certificate: Certificate, _ date: Date) -> Bool {

@@ -182,4 +182,21 @@ struct WebAuthnVectorTests {
             AttestationAnchors(pem: "") == nil
                 && AttestationAnchors(pem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----") == nil)
     }
+
+    @Test func `an issuer must be one that may: for signing certificates, and above no more authorities than it says`() throws {
+        typealias Chain = AttestationChains
+        let anchors = try #require(AttestationAnchors(pem: Chain.pem(Chain.root)))
+        #expect(anchors.isAnchored([Chain.ofMaker, Chain.maker], at: Self.now))
+        #expect(anchors.isAnchored([Chain.ofMaker, Chain.maker, Chain.root], at: Self.now))
+        #expect(anchors.isAnchored([Chain.maker], at: Self.now), "issued by the anchor itself")
+        #expect(!anchors.isAnchored([Chain.ofBranch, Chain.branch, Chain.maker], at: Self.now))
+        #expect(!anchors.isAnchored([Chain.ofSigner, Chain.signsDocuments], at: Self.now))
+        // What an operator trusts is asked the same.
+        let branch = try #require(AttestationAnchors(pem: Chain.pem(Chain.branch)))
+        #expect(branch.isAnchored([Chain.ofBranch], at: Self.now))
+        let maker = try #require(AttestationAnchors(pem: Chain.pem(Chain.maker)))
+        #expect(!maker.isAnchored([Chain.ofBranch, Chain.branch], at: Self.now))
+        let signer = try #require(AttestationAnchors(pem: Chain.pem(Chain.signsDocuments)))
+        #expect(!signer.isAnchored([Chain.ofSigner], at: Self.now))
+    }
 }

@@ -26,10 +26,7 @@ struct WebAuthnVectors: Decodable {
     }
 
     /// The root as an operator would configure it.
-    var anchors: AttestationAnchors {
-        let body = Data(bytes(attestationRoot.attestation_ca_cert)).base64EncodedString(options: .lineLength64Characters)
-        return AttestationAnchors(pem: "-----BEGIN CERTIFICATE-----\n\(body)\n-----END CERTIFICATE-----\n")!
-    }
+    var anchors: AttestationAnchors { AttestationAnchors(pem: AttestationChains.pem(bytes(attestationRoot.attestation_ca_cert)))! }
 
     func expectation(_ challenge: String, verification: Bool = false, origin: String? = nil, rp: String? = nil) -> PasskeyExpectation {
         PasskeyExpectation(
