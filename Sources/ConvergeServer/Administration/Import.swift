@@ -74,6 +74,8 @@ extension Administration {
     private func problem(of row: ImportRow, hash: Secret, _ now: Moment, _ db: any Connection) -> CSVTable.Problem? {
         do {
             try insert(row.new, hash: hash, mustChange: true, now: now, as: .personImported, db)
+            // What is wrong is wrong with this row.
+            try db.settle()
             return nil
         } catch {
             return CSVTable.Problem(row: row.number, text: "\(error)")

@@ -61,6 +61,9 @@ public protocol Connection {
     /// then that it fails.
     func later(_ sql: SQL) throws
 
+    /// Waits until everything that was put off is done, for what must be known before the next statement.
+    func settle() throws
+
     /// Runs something when the transaction is committed and flushed; one that is rolled back forgets it. The only effect besides
     /// the connection that a closure may have.
     func afterCommit(_ action: @escaping @Sendable () -> Void)
@@ -89,6 +92,9 @@ extension Connection {
 
     /// Where the engine is not far away there is nothing to save.
     public func later(_ sql: SQL) throws { try execute(sql) }
+
+    /// Nothing was put off.
+    public func settle() throws {}
 
     /// A connection that knows of no commit runs it at once.
     public func afterCommit(_ action: @escaping @Sendable () -> Void) { action() }

@@ -30,12 +30,15 @@ public struct FlowRecord: Sendable, Hashable {
 public struct FlowEnd: Codable, Sendable {
     /// Where the browser was sent.
     public let location: String
-    /// The secret of the session's cookie.
-    public let session: String
+    /// The session. Its secret is not kept.
+    public let session: SessionID
+    /// The hash of the session cookie that came with the last step; nil: there was none.
+    public let presented: String?
 
-    public init(location: String, session: Secret) {
+    public init(location: String, session: SessionID, presented: String?) {
         self.location = location
-        self.session = session.text
+        self.session = session
+        self.presented = presented
     }
 }
 
@@ -85,6 +88,9 @@ public struct FlowStore: Sendable {
         try write(flow, state, policyVersion: policyVersion, close: close, now: now, db)
     }
 
+    /// For so long the answer that opened a session is given again.
+    public static let endLife = Span.seconds(15)
+
     /// Ends a flow by a step that opened a session, provided that nobody else took a step since. What it ended with takes the place of
     /// the state: an answer that never arrives can be given again.
     ///
@@ -93,9 +99,26 @@ public struct FlowStore: Sendable {
         try write(flow, end, policyVersion: policyVersion, close: true, now: now, db)
     }
 
-    /// What a flow ended with, when that was a session.
-    public func end(of flow: FlowRecord) throws -> FlowEnd? {
-        flow.closedAt == nil ? nil : try state(FlowEnd.self, of: flow)
+    /// What a flow ended with just now, when that was a session.
+    public func end(of flow: FlowRecord, now: Moment) throws -> FlowEnd? {
+        // A clock that was put back does not open it again; those of two nodes differ by less than this.
+        guard let closedAt = flow.closedAt, closedAt - Self.endLife < now, now < closedAt + Self.endLife else { return nil }
+        return try state(FlowEnd.self, of: flow)
+    }
+
+    /// Another session takes the place of the one that a flow ended with.
+    public func renewEnd(_ end: FlowEnd, of flow: FlowRecord, _ db: any Connection) throws {
+        let sealed = try keys.seal(JSONText.bytes(end), aad: Self.aad(flow.id))
+        try db.later("UPDATE flow SET sealed = \(sealed) WHERE id = \(flow.id)")
+    }
+
+    /// Whoever signs out at a browser is not signed in again by what a flow of theirs ended with: it is no browser's any more.
+    public func forgetEnds(of person: PersonID, browserHash: String, now: Moment, _ db: any Connection) throws {
+        try db.later(
+            """
+            UPDATE flow SET browser_hash = ''
+            WHERE person_id = \(person) AND browser_hash = \(browserHash) AND closed_ms > \(now - Self.endLife)
+            """)
     }
 
     private func write(

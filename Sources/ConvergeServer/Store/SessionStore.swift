@@ -40,10 +40,19 @@ public struct SessionStore: Sendable {
 
     /// Asks for the same.
     public func ask(secretHash: String, now: Moment, _ db: any Connection) throws -> Asked<SessionRecord?> {
+        try askLive("session.secret_hash = \(secretHash)", now: now, db)
+    }
+
+    /// The live session with an id.
+    public func find(_ id: SessionID, now: Moment, _ db: any Connection) throws -> SessionRecord? {
+        try askLive("session.id = \(id)", now: now, db).answer()
+    }
+
+    private func askLive(_ which: SQL, now: Moment, _ db: any Connection) throws -> Asked<SessionRecord?> {
         try db.askRow(
             """
             SELECT session.* FROM session JOIN person ON person.id = session.person_id
-            WHERE session.secret_hash = \(secretHash) AND session.revoked_ms IS NULL AND session.idle_ms > \(now)
+            WHERE \(fragment: which) AND session.revoked_ms IS NULL AND session.idle_ms > \(now)
                 AND session.ends_ms > \(now) AND session.epoch = person.session_epoch AND person.state = 'enabled'
             """
         ).map { try $0.map(record) }

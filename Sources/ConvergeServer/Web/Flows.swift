@@ -79,34 +79,36 @@ enum FlowRoutes {
         _ run: (any Conversation.Type, FlowRecord, AnonymousRequest) async throws -> Reply
     ) async throws -> Reply {
         let id = FlowID(request.parameters["id"] ?? "")
-        let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest, again: Reply?)? in
+        let found = try await instance.database.read { db -> (flow: FlowRecord, request: AnonymousRequest)? in
             // An id alone opens nothing: the flow belongs to the browser that began it.
             let asked = try instance.flows.ask(id, db), visitor = try instance.askVisitor(request, db)
             guard let flow = try asked.answer(), flow.browserHash == request.browserHash else { return nil }
-            if let closedAt = flow.closedAt { return (flow, request, try lastAnswer(of: flow, closedAt, request, instance, db)) }
             var request = request
             if Self.conversation(flow.kind).isForSignedIn { request.visitor = try visitor.answer() }
-            return (flow, request, nil)
+            return (flow, request)
         }
         guard let found else { return .page(ExpiredPage(start: "/sign-in"), status: 410) }
         let flow = found.flow, conversation = conversation(flow.kind)
-        guard flow.closedAt == nil else { return found.again ?? conversation.after(flow, request) }
+        guard flow.closedAt == nil else { return try await lastAnswer(of: flow, request, instance) ?? conversation.after(flow, request) }
         guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
         return try await run(conversation, flow, found.request)
     }
 
-    /// How long the answer that opened a session is given again.
-    private static let again = Span.minutes(1)
-
-    /// Somebody pressed twice, or the line broke, and the cookie of the new session never arrived: the same browser is given it again,
-    /// for as long as that session lives.
-    private static func lastAnswer(
-        of flow: FlowRecord, _ closedAt: Moment, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
-    ) throws -> Reply? {
-        // A clock that was put back does not open it again; those of two nodes differ by less than this.
-        guard closedAt - again < request.now, request.now < closedAt + again, let end = try instance.flows.end(of: flow) else { return nil }
-        guard try instance.session(Secret(end.session), now: request.now, db) != nil else { return nil }
-        return .opening(end)
+    /// Somebody pressed twice, or the line broke, and the cookie of the new session never arrived: the browser that still presents what
+    /// it presented then is given that session under another secret, for as long as it lives. Signing out takes away what is presented.
+    private static func lastAnswer(of flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply? {
+        let presented = instance.sessionHash(request.sessionSecret)
+        guard let end = try instance.flows.end(of: flow, now: request.now), end.presented == presented else { return nil }
+        return try await instance.database.write { db in
+            guard let flow = try instance.flows.find(flow.id, db), flow.browserHash == request.browserHash,
+                let end = try instance.flows.end(of: flow, now: request.now),
+                let session = try instance.sessions.find(end.session, now: request.now, db),
+                let (dossier, _) = try instance.dossier(session.person, request, db)
+            else { return nil }
+            let opened = try instance.renewSession(session, dossier, request, db)
+            try instance.flows.renewEnd(FlowEnd(location: end.location, session: opened.id, presented: presented), of: flow, db)
+            return .redirect(end.location, opening: opened)
+        }
     }
 }
 

@@ -86,16 +86,10 @@ struct Reply: Sendable {
     var mayBeStored = false
 
     /// Leads on, with the cookie of a session.
-    static func opening(_ end: FlowEnd) -> Reply {
-        var reply = redirect(end.location)
-        reply.session = Secret(end.session)
+    static func redirect(_ path: String, opening session: OpenedSession) -> Reply {
+        var reply = redirect(path)
+        reply.session = session.secret
         return reply
-    }
-
-    /// What a conversation ends with when this opens a session.
-    var opened: FlowEnd? {
-        guard let session, case .redirect(let location) = body else { return nil }
-        return FlowEnd(location: location, session: session)
     }
 
     static func page(_ page: some Page, status: Int = 200) -> Reply { Reply(status: status, body: .page(page)) }

@@ -9,7 +9,7 @@ extension Instance {
     ///   - proof: what was proven just now; nil when nothing was.
     func renewSession(
         _ session: SessionRecord, _ dossier: Dossier, proven proof: Proof? = nil, _ request: AnonymousRequest, _ db: any Connection
-    ) throws -> Secret {
+    ) throws -> OpenedSession {
         try sessions.revoke(session.id, now: request.now, db)
         return try openSession(
             dossier.person, amr: proof.map { session.amr(adding: $0, dossier.standing) } ?? session.amr,

@@ -4,9 +4,12 @@ import Logging
 extension Instance {
     /// Looks a session up by the secret of its cookie.
     func session(_ secret: Secret?, now: Moment, _ db: any Connection) throws -> SessionRecord? {
-        guard let secret else { return nil }
-        return try sessions.find(secretHash: keyed(secret.text, "session"), now: now, db)
+        guard let hash = sessionHash(secret) else { return nil }
+        return try sessions.find(secretHash: hash, now: now, db)
     }
+
+    /// How the store knows the secret of a session's cookie.
+    func sessionHash(_ secret: Secret?) -> String? { secret.map { keyed($0.text, "session") } }
 
     /// Runs a handler for somebody signed in, or leads to the sign-in page and back.
     func whenSignedIn(
@@ -26,8 +29,8 @@ extension Instance {
 
     /// Asks who is signed in at the browser of a request.
     func askVisitor(_ request: AnonymousRequest, _ db: any Connection) throws -> Asked<AnonymousRequest.Visitor> {
-        guard let secret = request.sessionSecret else { return Asked { .nobody } }
-        let hash = keyed(secret.text, "session"), session = try sessions.ask(secretHash: hash, now: request.now, db)
+        guard let hash = sessionHash(request.sessionSecret) else { return Asked { .nobody } }
+        let session = try sessions.ask(secretHash: hash, now: request.now, db)
         let found = try ask(about: .holder(ofSession: hash), .settled(isKnown: true), now: request.now, db)
         return Asked {
             guard let session = try session.answer(), let dossier = try found.answer()?.dossier else { return .nobody }
@@ -81,12 +84,10 @@ extension Instance {
     }
 
     /// Opens a session: a new secret at every rise of assurance.
-    ///
-    /// - Returns: the secret for the cookie.
     func openSession(
         _ person: Person, amr: [String], proofs: [Proof], endsAt: Moment?, policy: SessionPolicy, _ request: AnonymousRequest,
         _ db: any Connection
-    ) throws -> Secret {
+    ) throws -> OpenedSession {
         let secret = Secret(world.newToken(bytes: 32)), now = request.now
         let absolute = now + .hours(policy.absoluteHours)
         let ends = endsAt.map { min($0, absolute) } ?? absolute
@@ -95,7 +96,18 @@ extension Instance {
             idleUntil: min(now + .minutes(policy.idleMinutes), ends), endsAt: ends, amr: amr, proofs: proofs,
             agent: request.agent, network: request.network)
         try sessions.insert(session, secretHash: keyed(secret.text, "session"), db)
-        return secret
+        return OpenedSession(id: session.id, secret: secret)
+    }
+}
+
+/// A session that was opened just now, with the secret for its cookie.
+struct OpenedSession: Sendable {
+    let id: SessionID
+    let secret: Secret
+
+    /// What a conversation ends with that opened it.
+    func end(_ location: String, _ request: AnonymousRequest, _ instance: Instance) -> FlowEnd {
+        FlowEnd(location: location, session: id, presented: instance.sessionHash(request.sessionSecret))
     }
 }
 

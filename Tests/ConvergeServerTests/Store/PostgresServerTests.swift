@@ -38,6 +38,10 @@ import Testing
             #expect(confirmed.yes.subtracting(there).isEmpty, "confirmed and lost")
             #expect(there.subtracting(confirmed.yes).isSubset(of: confirmed.unknown), "done, and somebody was told that it was not")
             #expect(confirmed.yes.count > 300)
+            // A write that waits for nothing runs again, too: it had not come to its end.
+            try await server.control("restart")
+            try await database.write { try $0.later("INSERT INTO done VALUES (8888)") }
+            #expect(try await database.read { try $0.row("SELECT n FROM done WHERE n = 8888") } != nil)
             // And one that stays away is sought for as long as a statement may take, not only some times.
             let other = try await PostgresDatabase(settings(server.conninfo + " dbname=postgres", seconds: 4))
             try await server.control("stop")

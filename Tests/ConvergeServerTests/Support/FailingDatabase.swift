@@ -117,6 +117,7 @@ private struct FailingConnection: Connection {
         try inner.later(sql)
     }
 
+    func settle() throws { try inner.settle() }
     func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }
     func tell(_ channel: String) { inner.tell(channel) }
     func beginMigration() throws { try inner.beginMigration() }

@@ -155,10 +155,13 @@ public final class PostgresDatabase: Database {
     private static func transaction<T>(
         _ session: PostgresSession, _ begin: String, isWrite: Bool, _ body: (any Connection) throws -> T
     ) throws -> T {
-        let connection = PostgresConnection(session: session), result: T
+        let connection = PostgresConnection(session: session), result: T, before = session.trips
         do {
             try session.post(begin)
             result = try body(connection)
+            // A connection that broke long ago shows when it is waited for. If that were the end of the transaction, nobody would know
+            // what became of it, and it could not run again.
+            if isWrite, session.trips == before { try connection.settle() }
             // A statement that failed and was shrugged off would turn the commit into a rollback without a word.
             if isWrite, let failed = connection.failure { throw failed }
             try end(session, isWrite: isWrite)
@@ -300,6 +303,8 @@ private final class PostgresConnection: Connection {
     func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
 
     func later(_ sql: SQL) throws { try noting { try session.post(sql) } }
+
+    func settle() throws { try noting { try session.settle() } }
 
     func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
 

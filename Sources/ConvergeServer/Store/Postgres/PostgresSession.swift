@@ -134,6 +134,9 @@ final class PostgresSession {
         return answer
     }
 
+    /// Waits for everything that was posted.
+    func settle() throws { try answers() }
+
     /// Waits for everything that was posted, unless this answer is there.
     func take(_ answer: PostgresAnswer) throws -> PostgresResult {
         if answer.result == nil { try answers() }

@@ -142,9 +142,7 @@ enum OwnPassword {
             try PasswordChange.commit(
                 hash, for: dossier, isReset: false, keepFlow: nil, ledger: Ledger(instance, db, request: request))
             guard let (after, _) = try instance.dossier(record.id, request, db) else { throw Overtaken() }
-            var reply = Reply.redirect(SavedNotice.password.path("/profile"))
-            reply.session = try instance.renewSession(session, after, request, db)
-            return reply
+            return .redirect(SavedNotice.password.path("/profile"), opening: try instance.renewSession(session, after, request, db))
         }
     }
 }

@@ -42,9 +42,10 @@ enum EnrolmentConversation: Conversation {
                 let version = turn.dossier.policy.version
                 switch try turn.take(action) {
                 case .finished(let proof):
-                    let end = try turn.finish(proof, flow, verified.signedIn)
+                    let (location, opened) = try turn.finish(proof, flow, verified.signedIn)
+                    let end = opened.end(location, request, instance)
                     guard try instance.flows.end(flow, with: end, policyVersion: version, now: request.now, db) else { throw Overtaken() }
-                    return .opening(end)
+                    return .redirect(location, opening: opened)
                 case .waiting(let refusal):
                     guard try instance.flows.update(flow, state: turn.state, policyVersion: version, now: request.now, db)
                     else { throw Overtaken() }
@@ -154,7 +155,7 @@ struct EnrolmentTurn {
     }
 
     /// The code proven now is a fresh proof: the session goes on under a new secret.
-    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> FlowEnd {
+    func finish(_ proof: Proof, _ flow: FlowRecord, _ signedIn: SignedInRequest) throws -> (location: String, OpenedSession) {
         let db = ledger.db, use = proof.use
         guard let (after, _) = try instance.dossier(dossier.person.id, request, db) else { throw Overtaken() }
         if let old = state.enrolment.replaces { try keepPlace(of: old, for: use, after, db) }
@@ -165,9 +166,10 @@ struct EnrolmentTurn {
             case .change: .changed(method)
             case .confirm: .confirmed(method)
             }
-        return FlowEnd(
-            location: flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo,
-            session: try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db))
+        return (
+            flow.returnTo == "/security-info" ? saved.path(flow.returnTo) : flow.returnTo,
+            try instance.renewSession(instance.liveSession(signedIn, db), after, proven: proof, request, db)
+        )
     }
 
     /// A chosen default stays one when its number changes.

@@ -42,11 +42,12 @@ enum ProofConversation: Conversation {
                 if outcome.proven == nil, outcome.refusal == nil { try turn.settle() }
                 let version = turn.dossier.policy.version
                 if let proof = outcome.proven {
-                    let secret = try instance.renewSession(
+                    let opened = try instance.renewSession(
                         instance.liveSession(signedIn, db), turn.dossier, proven: proof, request, db)
-                    let end = FlowEnd(location: turn.state.hasNewPhone ? NewPhone.path : flow.returnTo, session: secret)
+                    let location = turn.state.hasNewPhone ? NewPhone.path : flow.returnTo
+                    let end = opened.end(location, request, instance)
                     guard try instance.flows.end(flow, with: end, policyVersion: version, now: request.now, db) else { throw Overtaken() }
-                    return .opening(end)
+                    return .redirect(location, opening: opened)
                 }
                 guard try instance.flows.update(flow, state: turn.state, policyVersion: version, now: request.now, db)
                 else { throw Overtaken() }

@@ -135,6 +135,7 @@ enum SignInRoutes {
         try await instance.database.write { db in
             guard let session = try instance.session(request.sessionSecret, now: request.now, db) else { return }
             try instance.sessions.revoke(session.id, now: request.now, db)
+            try instance.flows.forgetEnds(of: session.person, browserHash: request.browserHash, now: request.now, db)
             try Ledger(instance, db, request: request).note(.signedOut, instance.people.find(session.person, db))
         }
         var reply = Reply.redirect("/signed-out")

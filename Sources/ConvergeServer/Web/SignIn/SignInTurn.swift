@@ -9,6 +9,8 @@ struct SignInTurn {
     var dossier: Dossier
     let browser: BrowserRecord
     var state: SignInFlowState
+    /// What the sign-in ended with.
+    private var opened: FlowEnd?
 
     init(
         instance: Instance, request: AnonymousRequest, ledger: Ledger, flowID: FlowID, dossier: Dossier, browser: BrowserRecord,
@@ -336,25 +338,24 @@ struct SignInTurn {
         try ledger.note(.deadEndShown, dossier.record, success: false, reason: note, caseCode: caseCode)
     }
 
-    private func finish(_ grant: SessionGrant, _ returnTo: String) throws -> Reply {
+    private mutating func finish(_ grant: SessionGrant, _ returnTo: String) throws -> Reply {
         let db = ledger.db, person = dossier.person, now = request.now
         if let old = try instance.session(request.sessionSecret, now: now, db) { try instance.sessions.revoke(old.id, now: now, db) }
-        let secret = try instance.openSession(
+        let opened = try instance.openSession(
             person, amr: grant.amr, proofs: grant.proofs, endsAt: grant.endsAt, policy: dossier.policy.session, request, db)
         try instance.sessions.noteBrowser(
             secretHash: request.browserHash, person: person, now: now,
             rememberUntil: grant.rememberDays > 0 ? now + .days(grant.rememberDays) : untilMidnight(grant), agent: request.agent, db)
         try ledger.note(.signedIn, dossier.record, details: ["amr": grant.amr.joined(separator: " ")])
-        var reply = Reply.redirect(returnTo)
-        reply.session = secret
-        return reply
+        self.opened = opened.end(returnTo, request, instance)
+        return .redirect(returnTo, opening: opened)
     }
 
     /// Writes the state; closes the flow with its end.
     func save(_ flow: FlowRecord, _ end: Reply?) throws -> Reply? {
         let version = dossier.policy.version, db = ledger.db
         let isSaved =
-            if let opened = end?.opened {
+            if let opened {
                 try instance.flows.end(flow, with: opened, policyVersion: version, now: request.now, db)
             } else {
                 try instance.flows.update(flow, state: state, policyVersion: version, close: end != nil, now: request.now, db)
