@@ -23,8 +23,11 @@ struct PushTests {
         }
     }
 
-    private func state(_ record: OutboxRecord, _ instance: Instance) async throws -> String? {
-        try await instance.database.read { db in try db.row("SELECT state FROM outbox WHERE id = \(record.id)")?.text("state") }
+    private func outcome(_ record: OutboxRecord, _ instance: Instance) async throws -> (state: String?, failure: String?) {
+        try await instance.database.read { db in
+            let row = try db.row("SELECT state, failure FROM outbox WHERE id = \(record.id)")
+            return (try row?.text("state"), try row?.optionalText("failure"))
+        }
     }
 
     @Test("only services of the list are taken, and what is no key of a browser is refused")
@@ -71,7 +74,8 @@ struct PushTests {
         #expect(record.notAfter == kit.server.clock.now + .seconds(60))
         await worker.deliver(record)
         try await curl.close()
-        #expect(try await state(record, instance) == end)
+        let outcome = try await outcome(record, instance)
+        #expect(outcome.state == end, "\(outcome.failure ?? "no failure")")
         let sent = try #require(service.heard.all.first)
         #expect(sent.hasPrefix("POST /p/1 ") && sent.contains("Content-Encoding: aes128gcm") && sent.contains("TTL: 60"))
         #expect(sent.contains("Authorization: vapid t=") && !sent.contains("Ada Okafor"))
