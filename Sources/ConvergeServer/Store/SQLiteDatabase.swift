@@ -87,6 +87,9 @@ public final class SQLiteDatabase: Database {
     /// How many writes wait for the one that goes on.
     var waiting: Int { writer.waiting }
 
+    /// Nobody closed it: the writer's thread would keep it open.
+    deinit { writer.stop() }
+
     public func close() async throws {
         await writer.close()
         try Self.mapped { try pool.close() }
@@ -221,6 +224,12 @@ private final class GroupedWriter: Sendable {
             return !queue.isClosing
         }
         guard isTaken else { return job.fail(StoreError.fault("the store is closed")) }
+        signal.signal()
+    }
+
+    /// Ends the thread after the last write, and waits for nothing.
+    func stop() {
+        queue.withLock { $0.isClosing = true }
         signal.signal()
     }
 

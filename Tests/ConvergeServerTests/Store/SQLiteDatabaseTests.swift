@@ -166,4 +166,21 @@ import Testing
         }
         try await database.close()
     }
+
+    @Test func `a file that nobody holds any more is closed, though nobody closed it`() async throws {
+        let folder = try TemporaryFolder()
+        func open() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+                .count {
+                    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0))?.hasPrefix(folder.path) == true
+                }
+        }
+        do {
+            let database = try SQLiteDatabase(path: folder.path + "/c.db")
+            try await database.write { try $0.execute("CREATE TABLE n (v BIGINT)") }
+            #expect(try open() > 0)
+        }
+        for _ in 0..<3000 where try open() > 0 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(try open() == 0)
+    }
 }
