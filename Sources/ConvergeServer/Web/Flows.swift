@@ -48,7 +48,7 @@ extension Conversation {
 enum FlowRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id") { request, instance in
-            try await with(request, instance) { try await $0.show($1, $2, instance) }
+            try await with(request, instance, over: lastAnswer) { try await $0.show($1, $2, instance) }
         },
         // Somebody comes back by address to where a form was sent.
         .open(.get, "/flows/:id/:action") { request, _ in .redirect(LocalPath.checked("/flows/" + (request.parameters["id"] ?? "")) ?? "/")
@@ -56,7 +56,13 @@ enum FlowRoutes {
         .open(.post, "/flows/:id/:action") { request, instance in
             let path = "/flows/" + (request.parameters["id"] ?? "")
             do {
-                return try await with(request, instance) {
+                // What it ended with is asked for where the redirect leads: of many that press at once one is answered with a session.
+                return try await with(
+                    request, instance,
+                    over: { flow, request, instance in
+                        try presentedEnd(of: flow, request, instance).map { _ in .redirect(path) }
+                    }
+                ) {
                     try await $0.prepareAndAct($1, request.parameters["action"] ?? "", $2, instance)
                 }
             } catch is Overtaken {
@@ -76,6 +82,7 @@ enum FlowRoutes {
 
     private static func with(
         _ request: AnonymousRequest, _ instance: Instance,
+        over: (FlowRecord, AnonymousRequest, Instance) async throws -> Reply?,
         _ run: (any Conversation.Type, FlowRecord, AnonymousRequest) async throws -> Reply
     ) async throws -> Reply {
         let id = FlowID(request.parameters["id"] ?? "")
@@ -89,7 +96,7 @@ enum FlowRoutes {
         }
         guard let found else { return .page(ExpiredPage(start: "/sign-in"), status: 410) }
         let flow = found.flow, conversation = conversation(flow.kind)
-        guard flow.closedAt == nil else { return try await lastAnswer(of: flow, request, instance) ?? conversation.after(flow, request) }
+        guard flow.closedAt == nil else { return try await over(flow, request, instance) ?? conversation.after(flow, request) }
         guard request.now < flow.expiresAt else { return .page(ExpiredPage(start: conversation.start), status: 410) }
         return try await run(conversation, flow, found.request)
     }
@@ -97,18 +104,23 @@ enum FlowRoutes {
     /// Somebody pressed twice, or the line broke, and the cookie of the new session never arrived: the browser that still presents what
     /// it presented then is given that session under another secret, for as long as it lives. Signing out takes away what is presented.
     private static func lastAnswer(of flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) async throws -> Reply? {
-        let presented = instance.sessionHash(request.sessionSecret)
-        guard let end = try instance.flows.end(of: flow, now: request.now), end.presented == presented else { return nil }
+        guard try presentedEnd(of: flow, request, instance) != nil else { return nil }
         return try await instance.database.write { db in
             guard let flow = try instance.flows.find(flow.id, db), flow.browserHash == request.browserHash,
-                let end = try instance.flows.end(of: flow, now: request.now),
+                let end = try presentedEnd(of: flow, request, instance),
                 let session = try instance.sessions.find(end.session, now: request.now, db),
                 let (dossier, _) = try instance.dossier(session.person, request, db)
             else { return nil }
             let opened = try instance.renewSession(session, dossier, request, db)
-            try instance.flows.renewEnd(FlowEnd(location: end.location, session: opened.id, presented: presented), of: flow, db)
+            try instance.flows.renewEnd(opened.end(end.location, request, instance), of: flow, db)
             return .redirect(end.location, opening: opened)
         }
+    }
+
+    /// What a flow ended with just now, for a browser that presents what it presented then.
+    private static func presentedEnd(of flow: FlowRecord, _ request: AnonymousRequest, _ instance: Instance) throws -> FlowEnd? {
+        let presented = instance.sessionHash(request.sessionSecret)
+        return try instance.flows.end(of: flow, now: request.now).flatMap { $0.presented == presented ? $0 : nil }
     }
 }
 

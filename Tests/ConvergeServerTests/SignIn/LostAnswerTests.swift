@@ -47,7 +47,12 @@ struct LostAnswerTests {
         let again = try await atTheQuestion(), third = again.tab(), code = home.appCode
         try await browser.submit("/answer", ["code": code])
         for tab in [again, third] {
+            let path = tab.page.path
             try await tab.submit("/answer", ["code": code])
+            #expect(
+                tab.page.status == 303 && tab.headers[.location] == path && tab.cookies["converge"] == nil, "one is answered with a session"
+            )
+            try await tab.open(path)
             #expect(tab.page.status == 303 && tab.headers[.location] == "/profile" && tab.cookies["converge"] != nil)
             try await tab.open("/profile")
             #expect(tab.page.status == 200)
@@ -128,8 +133,11 @@ struct LostAnswerTests {
 
     @Test func `a fresh proof leaves nobody signed out`() async throws {
         let again = try await atTheFreshProof(), code = home.appCode
+        let path = again.page.path
         try await browser.submit("/answer", ["code": code])
         try await again.submit("/answer", ["code": code])
+        #expect(again.headers[.location] == path)
+        try await again.open(path)
         #expect(again.headers[.location] == "/security-info")
         try await again.open("/security-info")
         #expect(again.page.status == 200)
