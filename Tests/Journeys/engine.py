@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def rows(folder: Path, query: str, *values) -> list[tuple]:
     for value, part in zip(values, rest, strict=True):
         first += (str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'") + part
     # As a list of pairs, because two columns may have one name.
-    lines = _psql(conninfo(folder), f"SELECT row_to_json(t) FROM ({first}) t").splitlines()
+    lines = _psql(conninfo(folder), f"SELECT row_to_json(t) FROM ({first}) t", patience=30).splitlines()
     return [tuple(value for _, value in json.loads(line, object_pairs_hook=list)) for line in lines]
 
 
@@ -103,8 +104,14 @@ def _server() -> str:
     return server
 
 
-def _psql(database: str, statements: str) -> str:
-    command = ["psql", database, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statements]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+def _psql(database: str, statements: str, patience: float = 0) -> str:
+    """Runs statements; for some seconds again while there is no server that takes a connection, as when another is promoted."""
+    command, end = ["psql", database, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statements], time.monotonic() + patience
+    while True:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        # 2: no connection, or it broke.
+        if result.returncode != 2 or time.monotonic() >= end:
+            break
+        time.sleep(0.2)
     assert result.returncode == 0, f"{statements}\n{result.stderr}"
     return result.stdout
