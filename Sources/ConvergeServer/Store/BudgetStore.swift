@@ -39,13 +39,12 @@ public struct BudgetStore: Sendable {
         _ personal: [String], perCredential: [String], of whom: Whom, _ db: any Connection
     ) throws -> Asked<[String: BudgetState]> {
         let keys =
-            personal.map { "SELECT '\(raw: $0)' || id FROM whom" as SQL }
-            + perCredential.map { "SELECT '\(raw: $0)' || id FROM held" as SQL }
+            personal.map { "SELECT '\($0)' || id FROM whom" } + perCredential.map { "SELECT '\($0)' || id FROM held" }
         return try db.ask(
             """
             WITH whom AS (SELECT \(fragment: whom.id) AS id),
                 held AS (SELECT credential.id FROM credential JOIN whom ON person_id = whom.id WHERE state <> 'retired')
-            SELECT * FROM budget WHERE key IN (\(fragment: .joined(keys, by: " UNION ALL ")))
+            SELECT * FROM budget WHERE key IN (\(raw: keys.joined(separator: " UNION ALL ")))
             """
         ).map(Self.states)
     }

@@ -202,13 +202,13 @@ public struct OutboxStore: Sendable {
         _ kinds: [String], channelsOf whom: Whom, alsoAs prefix: String, since: Moment, _ db: any Connection
     ) throws -> Asked<Set<String>> {
         let names =
-            kinds.map { "SELECT '\(raw: $0)'" as SQL }
-            + ["SELECT channel_key FROM channels", "SELECT '\(raw: prefix)' || channel_key FROM channels"]
+            kinds.map { "SELECT '\($0)'" }
+            + ["SELECT channel_key FROM channels", "SELECT '\(prefix)' || channel_key FROM channels"]
         return try db.ask(
             """
             WITH channels AS (SELECT channel_key FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired')
             SELECT channel FROM delivery_trouble WHERE organisation_id = \(organisation) AND failed_ms >= \(since)
-                AND channel IN (\(fragment: .joined(names, by: " UNION ALL ")))
+                AND channel IN (\(raw: names.joined(separator: " UNION ALL ")))
             """
         ).map { Set(try $0.map { try $0.text("channel") }) }
     }
