@@ -38,13 +38,13 @@ public struct BudgetStore: Sendable {
     public func ask(
         _ personal: [String], perCredential: [String], of whom: Whom, _ db: any Connection
     ) throws -> Asked<[String: BudgetState]> {
-        let keys =
-            personal.map { "SELECT '\($0)' || id FROM whom" } + perCredential.map { "SELECT '\($0)' || id FROM held" }
-        return try db.ask(
+        try db.ask(
             """
-            WITH whom AS (SELECT \(fragment: whom.id) AS id),
-                held AS (SELECT credential.id FROM credential JOIN whom ON person_id = whom.id WHERE state <> 'retired')
-            SELECT * FROM budget WHERE key IN (\(raw: keys.joined(separator: " UNION ALL ")))
+            SELECT budget.* FROM \(fragment: .rows(of: personal, as: "begins")) CROSS JOIN budget
+                WHERE key = begins || \(fragment: whom.id)
+            UNION ALL
+            SELECT budget.* FROM \(fragment: .rows(of: perCredential, as: "begins")) CROSS JOIN credential CROSS JOIN budget
+                WHERE person_id = \(fragment: whom.id) AND state <> 'retired' AND key = begins || credential.id
             """
         ).map(Self.states)
     }
@@ -64,7 +64,8 @@ public struct BudgetStore: Sendable {
     public func clear(_ key: String, _ db: any Connection) throws { try clear([key], db) }
 
     private func states(_ keys: [String], _ db: any Connection) throws -> [String: BudgetState] {
-        try Self.states(db.rows("SELECT * FROM budget WHERE key IN \(fragment: .list(keys))"))
+        let each = keys.map { "SELECT * FROM budget WHERE key = \($0)" as SQL }
+        return try Self.states(db.rows(.joined(each, by: " UNION ALL ")))
     }
 
     private static func states(_ rows: [Row]) throws -> [String: BudgetState] {

@@ -201,14 +201,14 @@ public struct OutboxStore: Sendable {
     public func askTroubled(
         _ kinds: [String], channelsOf whom: Whom, alsoAs prefix: String, since: Moment, _ db: any Connection
     ) throws -> Asked<Set<String>> {
-        let names =
-            kinds.map { "SELECT '\($0)'" }
-            + ["SELECT channel_key FROM channels", "SELECT '\(prefix)' || channel_key FROM channels"]
-        return try db.ask(
+        try db.ask(
             """
-            WITH channels AS (SELECT channel_key FROM credential WHERE person_id = \(fragment: whom.id) AND state <> 'retired')
-            SELECT channel FROM delivery_trouble WHERE organisation_id = \(organisation) AND failed_ms >= \(since)
-                AND channel IN (\(raw: names.joined(separator: " UNION ALL ")))
+            SELECT channel FROM \(fragment: .rows(of: kinds, as: "kind_name")) CROSS JOIN delivery_trouble
+                WHERE organisation_id = \(organisation) AND channel = kind_name AND failed_ms >= \(since)
+            UNION ALL
+            SELECT channel FROM \(fragment: .rows(of: ["", prefix], as: "begins")) CROSS JOIN credential CROSS JOIN delivery_trouble
+                WHERE person_id = \(fragment: whom.id) AND state <> 'retired'
+                    AND delivery_trouble.organisation_id = \(organisation) AND channel = begins || channel_key AND failed_ms >= \(since)
             """
         ).map { Set(try $0.map { try $0.text("channel") }) }
     }

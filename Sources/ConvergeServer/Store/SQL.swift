@@ -74,6 +74,15 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         return sql
     }
 
+    /// Texts of ours, each a row of one column, to be joined from: `FROM \(fragment: .rows(of: ["a", "b"], as: "name")) CROSS JOIN …`.
+    ///
+    /// SQLite looks each up where it is needed. A list after `IN` would first become a table of its own, whose memory is asked of the
+    /// system and given back every time.
+    static func rows(of texts: [String], as column: String) -> SQL {
+        let selects = texts.map { "SELECT '\($0)' AS \(column)" }
+        return SQL(raw: "(\(selects.joined(separator: " UNION ALL "))) AS \(column)_rows")
+    }
+
     /// Fragments joined by a separator, for example conditions by `" AND "`.
     public static func joined(_ fragments: [SQL], by separator: String) -> SQL {
         var sql = SQL(raw: "")

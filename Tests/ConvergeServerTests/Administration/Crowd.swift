@@ -67,23 +67,3 @@ struct Crowd {
         try instance.credentials.insert(credential, of: person, content: CredentialContent(), hint: "", db)
     }
 }
-
-/// Counts the statements that go through a connection.
-final class CountingConnection: Connection {
-    private let inner: any Connection
-    private(set) var count = 0
-
-    init(_ inner: any Connection) {
-        self.inner = inner
-    }
-
-    func rows(_ sql: SQL) throws -> [Row] {
-        count += 1
-        return try inner.rows(sql)
-    }
-
-    func execute(_ sql: SQL) throws -> Int {
-        count += 1
-        return try inner.execute(sql)
-    }
-}

@@ -140,11 +140,11 @@ struct PolicyCheckTests {
         try await Crowd.add(120, to: server)
         let store = PeopleWalkStore(organisation: instance.organisation)
         let (counts, names) = try await instance.database.read { db in
-            let counting = CountingConnection(db)
+            let recording = RecordingConnection(db)
             var names: [String] = [], last = "", counts: [Int] = []
             while true {
-                let before = counting.count, page = try store.page(after: last, limit: 50, counting)
-                counts.append(counting.count - before)
+                let before = recording.statements.count, page = try store.page(after: last, limit: 50, recording)
+                counts.append(recording.statements.count - before)
                 guard let end = page.last else { return (counts, names) }
                 names += page.map(\.name)
                 last = end.nameKey

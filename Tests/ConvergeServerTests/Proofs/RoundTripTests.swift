@@ -8,7 +8,7 @@ import Testing
 /// Counts transactions.
 private final class CountingDatabase: Database {
     private let inner: any Database
-    private let counts = Mutex((reads: 0, writes: 0))
+    private let counts = Mutex((reads: 0, writes: 0)), asked = Mutex<[String: SQL]>([:])
 
     init(over inner: any Database) {
         self.inner = inner
@@ -22,11 +22,18 @@ private final class CountingDatabase: Database {
         }
     }
 
+    /// The statements of all transactions that read, each text once.
+    var reading: [SQL] { asked.withLock { Array($0.values) } }
+
     var dialect: Dialect { inner.dialect }
 
     func read<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
         counts.withLock { $0.reads += 1 }
-        return try await inner.read(body)
+        return try await inner.read { db in
+            let recording = RecordingConnection(db)
+            defer { self.asked.withLock { asked in for statement in recording.statements { asked[statement.text] = statement } } }
+            return try body(recording)
+        }
     }
 
     func write<T: Sendable>(_ body: @escaping @Sendable (any Connection) throws -> T) async throws -> T {
@@ -102,6 +109,28 @@ struct RoundTripTests {
             let writes = Self.twoWrites.contains(request) ? 2 : 1
             #expect(cost.reads <= 2 && cost.writes <= writes, "\(request): \(cost.reads) read, \(cost.writes) write")
         }
+    }
+
+    /// Such a table is memory of a hundred kilobytes, asked of the system and given back every time.
+    @Test("what reads in SQLite is looked up in the tables that there are, without one of its own")
+    func noTablesOfTheirOwn() async throws {
+        var counting: CountingDatabase?
+        let server = try await TestServer(
+            engine: .sqlite,
+            over: { inner in
+                let database = CountingDatabase(over: inner)
+                counting = database
+                return database
+            })
+        let database = try #require(counting), meter = Meter { database.take() }
+        try await play(on: server, meter)
+        let reading = database.reading
+        let built = try await server.instance.database.read { db in
+            try (reading + ["SELECT 1 WHERE 1 IN (SELECT 2 UNION ALL SELECT 3)"]).filter { statement in
+                try db.rows("EXPLAIN " + statement).contains { try $0.text("opcode") == "OpenEphemeral" }
+            }
+        }
+        #expect(reading.count > 15 && built.map(\.text) == ["SELECT 1 WHERE 1 IN (SELECT 2 UNION ALL SELECT 3)"])
     }
 
     @Test(
