@@ -1,4 +1,4 @@
-public import ConvergeCore
+import ConvergeCore
 
 extension Administration {
     /// Why somebody is asked what they are asked.

@@ -1,4 +1,4 @@
-public import ConvergeCore
+import ConvergeCore
 
 extension Administration {
     /// One key of the ring, and what it sealed.

@@ -1,4 +1,4 @@
-public import ConvergeCore
+import ConvergeCore
 
 extension Administration {
     /// A version of the policy that was put into force.

@@ -1,5 +1,5 @@
 import ConvergeCertificates
-public import ConvergeCore
+import ConvergeCore
 import Foundation
 
 extension Administration {

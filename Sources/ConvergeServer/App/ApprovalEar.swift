@@ -15,7 +15,7 @@ struct ApprovalEar: Service {
             return
         }
         let signal = instance.approvalSignal
-        try? await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             for await _ in told { signal.wake() }
         }
     }

@@ -1,5 +1,5 @@
 internal import ConvergeCertificates
-public import ConvergeCore
+import ConvergeCore
 import Foundation
 public import Logging
 

@@ -1,4 +1,4 @@
-public import ConvergeCore
+import ConvergeCore
 import Foundation
 
 extension Administration {

@@ -1,5 +1,5 @@
 import ConvergeCertificates
-public import ConvergeCore
+import ConvergeCore
 import Foundation
 
 /// Looks at everything that a server needs, without changing or sending anything.

@@ -21,8 +21,8 @@ public struct ApprovalStore: Sendable {
             """
             INSERT INTO approval (id, organisation_id, person_id, credential_id, capability, purpose, flow_id, made_ms, until_ms,
                 progress, outcome, wrong_keys, asked)
-            VALUES (\(draft.id), \(organisation), \(person), \(draft.credential), \(draft.capability), \(purpose), \(flow), \(now),
-                \(draft.until), \(ApprovalProgress.queued), \(ApprovalOutcome.pending), 0, \(facts))
+            VALUES (\(draft.id), \(organisation), \(person), \(orNull: draft.credential), \(draft.capability), \(purpose), \(orNull: flow), \(now),
+                \(draft.until), \(ApprovalProgress.queued), \(ApprovalOutcome.pending), 0, \(orNull: facts))
             """)
         if asked != nil { db.tell(Self.channel) }
     }
@@ -124,7 +124,7 @@ public struct ApprovalStore: Sendable {
     ) throws -> Bool {
         let won = try !db.rows(
             """
-            UPDATE approval SET outcome = \(outcome), failure = \(failure), decided_ms = \(now), decided_by = \(credential)
+            UPDATE approval SET outcome = \(outcome), failure = \(orNull: failure), decided_ms = \(now), decided_by = \(orNull: credential)
             WHERE id = \(id) AND outcome = \(ApprovalOutcome.pending) AND until_ms > \(now) RETURNING id
             """
         ).isEmpty

@@ -109,8 +109,8 @@ public struct AuditStore: Sendable {
             INSERT INTO audit (id, organisation_id, at_ms, category, activity, result, reason, person_id, person_name, actor_kind,
                 actor_id, actor_name, correlation_id, case_code, network, agent, policy_version, details)
             VALUES (\(id), \(organisation), \(now), \(event.activity.category), \(event.activity),
-                \(event.success ? "success" : "failure"), \(event.reason), \(event.person), \(event.personName), \(kind),
-                \(actorID), \(actorName), \(event.correlation), \(event.caseCode), \(event.network), \(event.agent),
+                \(event.success ? "success" : "failure"), \(orNull: event.reason), \(orNull: event.person), \(orNull: event.personName), \(kind),
+                \(orNull: actorID), \(orNull: actorName), \(orNull: event.correlation), \(orNull: event.caseCode), \(orNull: event.network), \(orNull: event.agent),
                 \(fragment: version), \(try JSONText.encode(event.details)))
             """)
     }

@@ -82,7 +82,7 @@ public struct BudgetStore: Sendable {
         try db.later(
             """
             INSERT INTO budget (key, count, window_start_ms, locked_until_ms)
-            VALUES (\(key), \(state.count), \(state.windowStart?.ms ?? 0), \(state.lockedUntil))
+            VALUES (\(key), \(state.count), \(state.windowStart?.ms ?? 0), \(orNull: state.lockedUntil))
             ON CONFLICT (key) DO UPDATE SET count = excluded.count, window_start_ms = excluded.window_start_ms,
                 locked_until_ms = excluded.locked_until_ms
             """)

@@ -73,12 +73,12 @@ public struct CredentialStore: Sendable {
                 valid_until_ms, remaining, spent_step, drift_steps, authenticator, version)
             VALUES (\(credential.id), \(organisation), \(person), \(credential.method), \(credential.state), \(credential.source),
                 \(Self.list(credential.serves.map(\.rawValue))), \(Self.list(credential.capabilities.map(\.rawValue))),
-                \(credential.verifiedBy), \(credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
+                \(orNull: credential.verifiedBy), \(orNull: credential.verifiedAt), \(credential.channel), \(hint), \(sealed),
                 COALESCE((SELECT MAX(added_ms) + 1 FROM credential WHERE person_id = \(person)
                     AND added_ms BETWEEN \(credential.addedAt) AND \(credential.addedAt + Self.crowd)), \(credential.addedAt)),
-                \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(credential.validFrom),
-                \(credential.validUntil), \(credential.remaining), \(spentStep), \(drift),
-                \(credential.authenticator?.description), 1)
+                \(credential.fromFirstWizard), \(credential.inOwnMailDomain), \(orNull: credential.validFrom),
+                \(orNull: credential.validUntil), \(orNull: credential.remaining), \(orNull: spentStep), \(drift),
+                \(orNull: credential.authenticator?.description), 1)
             """)
     }
 
@@ -110,7 +110,7 @@ public struct CredentialStore: Sendable {
         let content: SQL = undoable ? "sealed = sealed" : "sealed = '', hint = ''"
         try db.later(
             """
-            UPDATE credential SET state = 'retired', retired_ms = \(now), retired_reason = \(reason), replaced_by = \(replacedBy),
+            UPDATE credential SET state = 'retired', retired_ms = \(now), retired_reason = \(reason), replaced_by = \(orNull: replacedBy),
                 \(fragment: content), version = version + 1 WHERE id = \(id) AND state <> 'retired'
             """)
         try db.later("DELETE FROM recovery_code WHERE credential_id = \(id)")
@@ -188,7 +188,7 @@ public struct CredentialStore: Sendable {
 
     /// Writes what a pass is checked against.
     public func insertPass(_ credential: CredentialID, hash: String, usesLeft: Int?, _ db: any Connection) throws {
-        try db.later("INSERT INTO access_pass (credential_id, hash, uses_left) VALUES (\(credential), \(hash), \(usesLeft))")
+        try db.later("INSERT INTO access_pass (credential_id, hash, uses_left) VALUES (\(credential), \(hash), \(orNull: usesLeft))")
     }
 
     /// Spends a secret: one statement each, of which only one of many rivals wins.

@@ -74,7 +74,7 @@ public struct FlowStore: Sendable {
             """
             INSERT INTO flow (id, organisation_id, kind, sealed, version, policy_version, person_id, session_epoch, browser_hash,
                 return_to, created_ms, expires_ms)
-            VALUES (\(id), \(organisation), \(kind), \(sealed), 1, \(policyVersion), \(person), \(epoch), \(browserHash),
+            VALUES (\(id), \(organisation), \(kind), \(sealed), 1, \(policyVersion), \(orNull: person), \(orNull: epoch), \(browserHash),
                 \(returnTo), \(now), \(now + life))
             """)
     }
@@ -128,7 +128,7 @@ public struct FlowStore: Sendable {
         return try db.execute(
             """
             UPDATE flow SET sealed = \(sealed), version = version + 1, policy_version = \(policyVersion),
-                closed_ms = \(close ? now : nil)
+                closed_ms = \(orNull: close ? now : nil)
             WHERE id = \(flow.id) AND version = \(flow.version) AND closed_ms IS NULL
             """) == 1
     }

@@ -19,7 +19,7 @@ struct NoticeLinkStore: Sendable {
         try db.later(
             """
             INSERT INTO notice_link (hash, organisation_id, person_id, credential_id, what, at_ms, expires_ms)
-            VALUES (\(hash), \(organisation), \(person), \(credential), \(what), \(at), \(expires))
+            VALUES (\(hash), \(organisation), \(person), \(orNull: credential), \(what), \(at), \(expires))
             """)
     }
 

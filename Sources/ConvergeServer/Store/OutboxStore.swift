@@ -90,7 +90,7 @@ public struct OutboxStore: Sendable {
         try db.later(
             """
             INSERT INTO outbox (id, organisation_id, person_id, kind, sealed, not_after_ms, state, tries, next_ms, created_ms)
-            VALUES (\(id), \(organisation), \(person), \(message.kind), \(sealed), \(notAfter), 'waiting', 0, \(now), \(now))
+            VALUES (\(id), \(organisation), \(orNull: person), \(message.kind), \(sealed), \(notAfter), 'waiting', 0, \(now), \(now))
             """)
         db.tell(Self.channel)
     }
@@ -154,7 +154,7 @@ public struct OutboxStore: Sendable {
     ) throws -> Bool {
         try db.execute(
             """
-            UPDATE outbox SET state = \(end.rawValue), sealed = NULL, failure = \(failure), carrier_id = \(carrierID), done_ms = \(now)
+            UPDATE outbox SET state = \(end.rawValue), sealed = NULL, failure = \(orNull: failure), carrier_id = \(orNull: carrierID), done_ms = \(now)
             WHERE id = \(record.id) AND state = 'waiting' AND tries = \(record.tries)
             """) == 1
     }

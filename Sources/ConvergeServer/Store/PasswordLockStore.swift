@@ -29,7 +29,7 @@ struct PasswordLockStore: Sendable {
         try db.later(
             """
             INSERT INTO budget (key, count, window_start_ms, locked_until_ms, note)
-            VALUES (\(key), \(state.wrong), 0, \(state.lockedUntil), \(try JSONText.encode(state)))
+            VALUES (\(key), \(state.wrong), 0, \(orNull: state.lockedUntil), \(try JSONText.encode(state)))
             ON CONFLICT (key) DO UPDATE SET count = excluded.count, locked_until_ms = excluded.locked_until_ms, note = excluded.note
             """)
     }

@@ -68,11 +68,11 @@ public struct PersonStore: Sendable {
                 zone, mfa_state, roles, grace_start_ms, reset_skips, last_review_ms, preference, first_held_ms, mfa_first_held_ms,
                 security_version, session_epoch, password_hash, password_set_ms, password_must_change,
                 password_known_to_others, created_ms)
-            VALUES (\(person.id), \(organisation), 'embedded', \(record.externalKey), \(record.name), \(nameKey),
-                \(record.displayName), \(person.kind), \(person.state), \(record.locale), \(record.zone), \(person.mfaState),
-                \(Self.roles(person.roles)), \(person.graceStart), \(person.resetSkips), \(person.lastReviewAt),
-                \(try JSONText.encode(person.preference)), \(person.firstHeldAt), \(person.mfaFirstHeldAt),
-                \(person.securityVersion), \(person.sessionEpoch), \(record.passwordHash?.text), \(record.passwordSetAt),
+            VALUES (\(person.id), \(organisation), 'embedded', \(orNull: record.externalKey), \(record.name), \(nameKey),
+                \(record.displayName), \(person.kind), \(person.state), \(orNull: record.locale), \(orNull: record.zone), \(person.mfaState),
+                \(Self.roles(person.roles)), \(orNull: person.graceStart), \(person.resetSkips), \(orNull: person.lastReviewAt),
+                \(try JSONText.encode(person.preference)), \(orNull: person.firstHeldAt), \(orNull: person.mfaFirstHeldAt),
+                \(person.securityVersion), \(person.sessionEpoch), \(orNull: record.passwordHash?.text), \(orNull: record.passwordSetAt),
                 \(person.passwordMustChange), \(person.passwordKnownToOthers), \(record.createdAt))
             """)
     }

@@ -123,8 +123,13 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
             parts.append(.value(.text(value.rawValue)))
         }
 
-        /// An optional enum with text cases.
-        public mutating func appendInterpolation<Value: RawRepresentable<String>>(_ value: Value?) {
+        /// A value that may be missing.
+        public mutating func appendInterpolation(orNull value: (some SQLBindable)?) {
+            parts.append(.value(value?.sqlValue ?? .null))
+        }
+
+        /// An enum with text cases that may be missing.
+        public mutating func appendInterpolation<Value: RawRepresentable<String>>(orNull value: Value?) {
             parts.append(.value(value.map { .text($0.rawValue) } ?? .null))
         }
 
@@ -162,9 +167,6 @@ extension Bool: SQLBindable {
 }
 extension Array: SQLBindable where Element == UInt8 {
     public var sqlValue: SQLValue { .bytes(self) }
-}
-extension Optional: SQLBindable where Wrapped: SQLBindable {
-    public var sqlValue: SQLValue { self?.sqlValue ?? .null }
 }
 extension Moment: SQLBindable {
     public var sqlValue: SQLValue { .integer(ms) }

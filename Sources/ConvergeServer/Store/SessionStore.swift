@@ -109,7 +109,7 @@ public struct SessionStore: Sendable {
         try db.later(
             """
             INSERT INTO browser (secret_hash, person_id, organisation_id, known_ms, remembered_until_ms, epoch, agent)
-            VALUES (\(secretHash), \(person.id), \(organisation), \(now), \(rememberUntil), \(person.sessionEpoch), \(agent))
+            VALUES (\(secretHash), \(person.id), \(organisation), \(now), \(orNull: rememberUntil), \(person.sessionEpoch), \(agent))
             ON CONFLICT (secret_hash, person_id) DO UPDATE SET known_ms = excluded.known_ms, agent = excluded.agent,
                 remembered_until_ms = CASE
                     WHEN excluded.remembered_until_ms IS NOT NULL THEN excluded.remembered_until_ms

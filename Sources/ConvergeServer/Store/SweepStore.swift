@@ -87,7 +87,7 @@ struct SweepStore: Sendable {
     func replace(_ lock: Lock, by state: PasswordLockState, now: Moment, _ db: any Connection) throws {
         try db.execute(
             """
-            UPDATE budget SET note = \(try JSONText.encode(state)), locked_until_ms = \(state.lockedUntil),
+            UPDATE budget SET note = \(try JSONText.encode(state)), locked_until_ms = \(orNull: state.lockedUntil),
                 window_start_ms = \(now) WHERE key = \(lock.key) AND note = \(lock.note)
             """)
     }

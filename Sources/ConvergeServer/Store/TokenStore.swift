@@ -42,7 +42,7 @@ struct TokenStore: Sendable {
             """
             INSERT INTO hardware_token (id, organisation_id, serial, serial_key, manufacturer, model, sealed, person_id, added_ms)
             VALUES (\(token.id), \(organisation), \(token.serial), \(InventoryToken.key(of: token.serial)), \(manufacturer), \(model),
-                \(sealed), \(person), \(now))
+                \(sealed), \(orNull: person), \(now))
             ON CONFLICT DO NOTHING
             """) == 1
     }
@@ -85,7 +85,7 @@ struct TokenStore: Sendable {
     func assign(serial: String, to person: PersonID?, _ db: any Connection) throws -> Bool {
         try db.execute(
             """
-            UPDATE hardware_token SET person_id = \(person)
+            UPDATE hardware_token SET person_id = \(orNull: person)
             WHERE organisation_id = \(organisation) AND serial_key = \(InventoryToken.key(of: serial)) AND NOT \(fragment: Self.inUse)
             """) == 1
     }

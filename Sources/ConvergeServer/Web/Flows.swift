@@ -6,7 +6,7 @@ import HTTPTypes
 struct Overtaken: Error {}
 
 /// A kind of conversation over HTTP. Showing changes nothing; acting takes one step.
-protocol Conversation {
+protocol Conversation: SendableMetatype {
     static var kind: FlowKind { get }
     /// Whether somebody has to be signed in, so that it is read with the conversation who that is.
     static var isForSignedIn: Bool { get }

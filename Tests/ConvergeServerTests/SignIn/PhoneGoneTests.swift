@@ -52,7 +52,7 @@ struct PhoneGoneTests {
 
     @Test func `an administrator is asked at every sign-in, phone or no phone`() async throws {
         let home = try await home(), browser = home.browser
-        try await home.server.administration.setRoles("ada", add: [.helpdesk], remove: [])
+        _ = try await home.server.administration.setRoles("ada", add: [.helpdesk], remove: [])
         try await browser.signIn("ada")
         try await browser.open(browser.page.path + "?view=phone-today")
         #expect(browser.page.says("As an administrator"))

@@ -23,7 +23,7 @@ import Testing
         let id: PersonID? = nil
         let kind: Kind? = nil
         let phone: PhoneNumber? = nil
-        #expect(("\(id) \(kind) \(phone) \(nil as Int?)" as SQL).bindings == [.null, .null, .null, .null])
+        #expect(("\(orNull: id) \(orNull: kind) \(orNull: phone) \(orNull: nil as Int?)" as SQL).bindings == [.null, .null, .null, .null])
     }
 
     @Test func `instants, identifiers and numbers bind in their stored form`() throws {

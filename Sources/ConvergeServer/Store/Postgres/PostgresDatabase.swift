@@ -300,6 +300,7 @@ private final class PostgresConnection: Connection {
         return Asked { try self.noting { try self.session.take(answer).rows() } }
     }
 
+    @discardableResult
     func execute(_ sql: SQL) throws -> Int { try noting { try session.execute(sql).changes } }
 
     func later(_ sql: SQL) throws { try noting { try session.post(sql) } }

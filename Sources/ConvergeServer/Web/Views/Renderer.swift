@@ -57,7 +57,7 @@ struct Renderer: Sendable {
         for (name, source) in sources {
             do {
                 templates[name] = try Template(source) { $0.hasPrefix("t.") ? messages.fixed(String($0.dropFirst(2))) : nil }
-            } catch let error as Template.Malformed {
+            } catch {
                 throw Defect.template(name, error)
             }
         }
