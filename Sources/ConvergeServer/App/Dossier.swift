@@ -50,9 +50,11 @@ struct Elsewhere: Sendable {
 }
 
 /// What a conversation waits for elsewhere, by its state.
-struct AwaitedElsewhere {
+struct AwaitedElsewhere: Sendable {
     var approvals: [ApprovalID] = []
     var apps: [CredentialID] = []
+
+    static let nothing = AwaitedElsewhere(nil)
 
     init(_ challenge: ChallengeState?, _ enrolment: EnrolmentState? = nil) {
         approvals = [challenge?.approvals, enrolment?.approvals].compactMap { $0?.current?.id }
@@ -76,9 +78,8 @@ extension Instance {
     ///
     /// - Parameter standIn: is taken for whoever is not there, at the same cost.
     func ask(
-        about whom: Whom, _ browser: BrowserAsked, awaiting awaited: AwaitedElsewhere = AwaitedElsewhere(nil), standIn: PersonRecord? = nil,
-        now: Moment,
-        _ db: any Connection
+        about whom: Whom, _ browser: BrowserAsked, awaiting awaited: AwaitedElsewhere = .nothing, standIn: PersonRecord? = nil,
+        now: Moment, _ db: any Connection
     ) throws -> Asked<Found?> {
         let person = try people.ask(whom, db), credentials = try self.credentials.ask(of: whom, db)
         let policies = try policyCache.ask(self.policies, db)

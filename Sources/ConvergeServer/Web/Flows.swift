@@ -136,7 +136,7 @@ extension Instance {
 
     /// The dossier of a person as seen from the browser of a request.
     func dossier(
-        _ id: PersonID, _ request: AnonymousRequest, awaiting awaited: AwaitedElsewhere = AwaitedElsewhere(nil), _ db: any Connection
+        _ id: PersonID, _ request: AnonymousRequest, awaiting awaited: AwaitedElsewhere = .nothing, _ db: any Connection
     ) throws -> Found? {
         try ask(about: .person(id), .hash(request.browserHash), awaiting: awaited, now: request.now, db).answer()
     }
