@@ -8,7 +8,7 @@ struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key", abstract: "The keys that seal stored secrets.",
         discussion: "All of it may be done while Converge serves. Copy the key ring's file after each change.",
-        subcommands: [List.self, Rotate.self, Reseal.self, Retire.self])
+        subcommands: [List.self, Prepare.self, Rotate.self, Reseal.self, Retire.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Every key, and how much it sealed.")
@@ -26,9 +26,24 @@ struct KeyCommand: AsyncParsableCommand {
         }
     }
 
+    struct Prepare: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a key that seals nothing before key rotate.",
+            discussion: "For nodes that have files of their own: copy the file to each of them before key rotate.")
+
+        @Flag(name: .long, help: "Print JSON.") var json = false
+        @OptionGroup var place: Place
+
+        func run() async throws {
+            let (name, path) = try await (place.with { try await $0.prepareKey() }, try place.read().keyRingPath)
+            if json { return try sayJSON(["key": name]) }
+            say("\(name) opens, and seals after key rotate. Copy \(path) to every node first.")
+        }
+    }
+
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add a key that seals from now on; older keys open what they sealed.",
+            abstract: "Seal under the prepared key from now on, or a new one; older keys open what they sealed.",
             discussion: "A running server uses it at once. Afterwards: key reseal, then key retire.")
 
         @Flag(name: .long, help: "Print JSON.") var json = false

@@ -58,6 +58,7 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
     case tokenAssigned = "Hardware token assigned"
     case tokenReturned = "Hardware token returned"
     case tokenRemoved = "Hardware token removed"
+    case keyPrepared = "Sealing key prepared"
     case keyRotated = "Sealing key added"
     case keyRetired = "Sealing key taken away"
     case restored = "Store restored from a backup"
@@ -75,7 +76,8 @@ public enum AuditActivity: String, Codable, CaseIterable, Sendable {
             .sessionsRevoked, .fraudReported:
             .signIn
         case .personAdded, .personImported, .administratorSetUp, .roleChanged, .blocked, .unblocked, .disabled, .enabled,
-            .passwordAloneAllowed, .tokensImported, .tokenAssigned, .tokenReturned, .tokenRemoved, .keyRotated, .keyRetired, .restored:
+            .passwordAloneAllowed, .tokensImported, .tokenAssigned, .tokenReturned, .tokenRemoved, .keyPrepared, .keyRotated, .keyRetired,
+            .restored:
             .administration
         }
     }

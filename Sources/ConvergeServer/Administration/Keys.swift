@@ -37,7 +37,16 @@ extension Administration {
         }
     }
 
-    /// Adds a key that seals from now on, in a running server too; older keys open what they sealed.
+    /// Adds a key that seals nothing before `rotateKey`, so that every node gets to know it first.
+    public func prepareKey() async throws -> String {
+        let name = try instance.keys.prepare(), now = self.now, instance = self.instance
+        try await instance.database.write { db in
+            try Ledger(instance, db, now: now).note(.keyPrepared, nil, by: .operatorConsole, details: ["key": name])
+        }
+        return name
+    }
+
+    /// Seals under the prepared key from now on, or under a new one, in a running server too; older keys open what they sealed.
     public func rotateKey() async throws -> String {
         let name = try instance.keys.rotate(), now = self.now, instance = self.instance
         try await instance.database.write { db in
@@ -68,7 +77,7 @@ extension Administration {
     /// Takes a key away that seals nothing any more.
     public func retireKey(_ name: String) async throws {
         let sealed = self.sealed, now = self.now, instance = self.instance
-        // Inside a write nobody else is half-way: what was sealed under the key before is counted.
+        // Inside a write nobody else is half-way: what was sealed under the key before is counted. Nothing new is, as it seals no more.
         try await instance.database.write { db in
             guard sealed.keys.names.contains(name) else { throw Problem("There is no key \(name). converge key list shows them all.") }
             guard name != sealed.keys.active else { throw KeyRingError.inUse(name) }
@@ -78,8 +87,9 @@ extension Administration {
                     "\(count) \(count == 1 ? "value is" : "values are") sealed under \(name). Run converge key reseal first. "
                         + "Nothing was changed.")
             }
-            try sealed.keys.retire(name)
             try Ledger(instance, db, now: now).note(.keyRetired, nil, by: .operatorConsole, details: ["key": name])
         }
+        // Not before the count is confirmed, and once.
+        try sealed.keys.retire(name)
     }
 }

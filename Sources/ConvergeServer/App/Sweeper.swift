@@ -29,7 +29,7 @@ public struct Sweeper: ServiceLifecycle.Service {
     public func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                do { try await sweep() } catch { instance.log.error("sweep failed", metadata: ["reason": "\(error)"]) }
+                await sweep()
                 try await Task.sleep(for: .seconds(3600))
             }
         }
@@ -37,18 +37,25 @@ public struct Sweeper: ServiceLifecycle.Service {
 
     private var store: SweepStore { SweepStore() }
 
-    /// One round.
-    func sweep() async throws {
-        let now = instance.world.now(), store = self.store
-        try await instance.database.write { db in
-            try store.expireMessages(now: now, db)
-            try store.forgetReplaced(before: now - CredentialStore.undoLife, db)
+    /// One round. What fails is named in the log and tried again with the next one; it keeps nothing else from being done.
+    func sweep() async {
+        let now = instance.world.now(), store = self.store, database = instance.database
+        // Somebody waits for this.
+        await step("accounts that were closed") { try await openBlocked(now) }
+        await step("messages too late") { try await database.write { db in try store.expireMessages(now: now, db) } }
+        await step("what was replaced") {
+            try await database.write { db in try store.forgetReplaced(before: now - CredentialStore.undoLife, db) }
         }
         // Wrong codes against one credential in all stay counted until the owner proves another way.
         let kept = Budgets.ceiling(CredentialID(""))
-        for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) { try await delete(over) }
-        try await sweepLocks(now)
-        try await openBlocked(now)
+        for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) {
+            await step(over.table) { try await delete(over) }
+        }
+        await step("locks") { try await sweepLocks(now) }
+    }
+
+    private func step(_ name: String, _ work: () async throws -> Void) async {
+        do { try await work() } catch { instance.log.error("sweep failed", metadata: ["step": "\(name)", "reason": "\(error)"]) }
     }
 
     /// Opens accounts again that a fraud report closed for a while.

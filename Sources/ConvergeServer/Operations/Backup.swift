@@ -166,6 +166,8 @@ public struct Restore: Sendable {
         _ = try await Migrator(folder: resources.sub("migrations"), dialect: database.dialect).migrate(database, now: world.now())
         let now = world.now(), id = AuditID.next(at: now, world)
         return try await database.write { db in
+            // Everybody's row changes: it takes as long as it must.
+            try db.beginMigration()
             guard let identity = try store.find(db) else { throw noBackup(file) }
             guard identity.keyCheck ?? keys.check(of: identity.id) == keys.check(of: identity.id) else {
                 throw KeyRingError.foreign(path: config.keyRingPath, database: file)

@@ -206,7 +206,7 @@ public struct Doctor: Sendable {
             let database = try await PostgresDatabase(settings), facts = try await database.facts()
             let findings = [
                 ok("database", "PostgreSQL \(facts.version), \(settings.address)."), secrecy(settings, facts), durability(facts),
-                collation(facts),
+                collation(facts), notes(facts),
             ]
             let tables = await tables(database, keys)
             try await database.close()
@@ -222,6 +222,17 @@ public struct Doctor: Sendable {
             ? ok("connection", "It is encrypted, and the server has shown that it is the right one.")
             : fail("connection", "Others could read it, or pose as the server. Say sslmode=verify-full in database.postgres.")
     }
+
+    private func notes(_ facts: PostgresDatabase.Facts) -> Finding {
+        facts.notesEach >= Self.notesWanted
+            ? ok("serializable", "There is room for what many transactions read at once.")
+            : warn(
+                "serializable",
+                "max_pred_locks_per_transaction is \(facts.notesEach): with many sign-ins a second and one that hangs, others would have to "
+                    + "wait for it. Set it to \(Self.notesWanted) in postgresql.conf and restart PostgreSQL.")
+    }
+
+    private static let notesWanted = 1024
 
     private func durability(_ facts: PostgresDatabase.Facts) -> Finding {
         facts.unsafe.isEmpty

@@ -34,7 +34,8 @@ public enum Dialect: String, Sendable, CaseIterable {
     }
 
     /// Makes the running transaction a migration's: only one node migrates at a time, what the one before did is seen, and a
-    /// statement may take as long as it must. SQLite's write transaction is that lock.
+    /// statement may take as long as it must. But it waits for a table that somebody reads, a backup for example, only so long that those
+    /// who wait behind it are served: then it is busy, and tried again. SQLite's write transaction is that lock.
     var migration: [SQL] {
         switch self {
         case .sqlite: []
@@ -43,7 +44,7 @@ public enum Dialect: String, Sendable, CaseIterable {
                 // Each statement sees what is committed then: a snapshot of before the lock would not know what the other node did.
                 "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0",
                 // A constant that only Converge's migrator uses; released with the transaction.
-                "SELECT pg_advisory_xact_lock(4810283746510001)",
+                "SELECT pg_advisory_xact_lock(4810283746510001)", "SET LOCAL lock_timeout = '2s'",
             ]
         }
     }

@@ -88,8 +88,8 @@ public struct FlowStore: Sendable {
         try write(flow, state, policyVersion: policyVersion, close: close, now: now, db)
     }
 
-    /// For so long the answer that opened a session is given again.
-    public static let endLife = Span.seconds(15)
+    /// For so long the answer that opened a session is given again: for longer than a page waits for a store that never confirms.
+    public static let endLife = Span.minutes(1)
 
     /// Ends a flow by a step that opened a session, provided that nobody else took a step since. What it ended with takes the place of
     /// the state: an answer that never arrives can be given again.

@@ -64,19 +64,30 @@ public final class KeyRing: Sendable {
         var active: String
         var secrets: [String: Secret]
         var sealing: [String: SymmetricKey]
+        /// A key that opens, and will seal when the ring is rotated.
+        var next: String?
         /// The file as it was read.
         var mark: FileMark?
 
-        init(active: String, secrets: [String: Secret], mark: FileMark? = nil) {
+        init(active: String, next: String? = nil, secrets: [String: Secret], mark: FileMark? = nil) {
             self.active = active
+            self.next = next
             self.secrets = secrets
             self.mark = mark
             sealing = secrets.mapValues { KeyRing.derive($0, "converge sealing v1") }
+        }
+
+        /// The same with a key more, whose name no key that is there is older than.
+        func adding(_ secret: Secret) -> Keys {
+            let number = secrets.keys.compactMap { Int($0.dropFirst()) }.max() ?? 0
+            let name = "k\(number + 1)"
+            return Keys(active: active, next: name, secrets: secrets.merging([name: secret]) { $1 }, mark: mark)
         }
     }
 
     private struct File: Codable {
         var active: String
+        var next: String?
         var hash: Data
         var keys: [String: Data]
     }
@@ -140,10 +151,11 @@ public final class KeyRing: Sendable {
             throw KeyRingError.unreadable(path: path, reason: "it is not a key ring")
         }
         guard file.hash.count == 32, file.keys.values.allSatisfy({ $0.count == 32 }), file.keys[file.active] != nil,
+            file.next.map({ file.keys[$0] != nil }) ?? true,
             file.keys.keys.allSatisfy({ !$0.isEmpty && !$0.contains(".") })
         else { throw KeyRingError.unreadable(path: path, reason: "a key is missing, has a wrong length or a wrong name") }
         return (
-            Keys(active: file.active, secrets: file.keys.mapValues { Secret(bytes: Array($0)) }, mark: mark),
+            Keys(active: file.active, next: file.next, secrets: file.keys.mapValues { Secret(bytes: Array($0)) }, mark: mark),
             Secret(bytes: Array(file.hash))
         )
     }
@@ -162,8 +174,11 @@ public final class KeyRing: Sendable {
     }
 
     private func save(path: String, replacing: Bool) throws {
-        let (active, secrets) = ring.withLock { ($0.active, $0.secrets) }
-        try Self.save(File(active: active, hash: Data(hash.bytes), keys: secrets.mapValues { Data($0.bytes) }), path, replacing: replacing)
+        try Self.save(file(ring.withLock { $0 }), path, replacing: replacing)
+    }
+
+    private func file(_ keys: Keys) -> File {
+        File(active: keys.active, next: keys.next, hash: Data(hash.bytes), keys: keys.secrets.mapValues { Data($0.bytes) })
     }
 
     private static func save(_ file: File, _ path: String, replacing: Bool) throws {
@@ -197,17 +212,28 @@ public final class KeyRing: Sendable {
         }
     }
 
-    /// Adds a key and makes it the active one; the others stay to open what they sealed. Written to the file first.
+    /// Adds a key that seals nothing before `rotate`, so that nodes with files of their own get to know it first. Written to the file
+    /// first; one that waits already is not joined by another.
     ///
-    /// - Returns: the new key's name.
+    /// - Returns: the waiting key's name.
+    @discardableResult
+    public func prepare() throws -> String {
+        try change { keys in
+            if keys.next == nil { keys = keys.adding(Secret(bytes: random(32))) }
+            return keys.next ?? keys.active
+        }
+    }
+
+    /// Makes the key that waits the active one, or a new one where none does; the others stay to open what they sealed. Written to the
+    /// file first.
+    ///
+    /// - Returns: the name of the key that seals now.
     @discardableResult
     public func rotate() throws -> String {
         try change { keys in
-            var number = keys.secrets.count + 1
-            while keys.secrets["k\(number)"] != nil { number += 1 }
-            let name = "k\(number)"
-            keys = Keys(active: name, secrets: keys.secrets.merging([name: Secret(bytes: random(32))]) { $1 }, mark: keys.mark)
-            return name
+            if keys.next == nil { keys = keys.adding(Secret(bytes: random(32))) }
+            keys = Keys(active: keys.next ?? keys.active, secrets: keys.secrets, mark: keys.mark)
+            return keys.active
         }
     }
 
@@ -216,7 +242,8 @@ public final class KeyRing: Sendable {
         try change { keys in
             guard name != keys.active else { throw KeyRingError.inUse(name) }
             guard keys.secrets[name] != nil else { throw KeyRingError.unknownKey(name) }
-            keys = Keys(active: keys.active, secrets: keys.secrets.filter { $0.key != name }, mark: keys.mark)
+            let next = keys.next == name ? nil : keys.next
+            keys = Keys(active: keys.active, next: next, secrets: keys.secrets.filter { $0.key != name }, mark: keys.mark)
         }
     }
 
@@ -229,9 +256,7 @@ public final class KeyRing: Sendable {
             var changed = keys
             let result = try body(&changed)
             if let path {
-                let file = File(
-                    active: changed.active, hash: Data(hash.bytes), keys: changed.secrets.mapValues { Data($0.bytes) })
-                try Self.save(file, path, replacing: true)
+                try Self.save(file(changed), path, replacing: true)
                 changed.mark = FileMark(path)
             }
             keys = changed

@@ -101,8 +101,23 @@ public struct Migrator: Sendable {
             return try self.pending(connection)
         }
         var applied: [Migration] = []
-        for migration in pending where try await apply(migration, to: database, now: now) { applied.append(migration) }
+        for migration in pending where try await applyPatiently(migration, to: database, now: now) { applied.append(migration) }
         return applied
+    }
+
+    /// How often a table is asked for that others hold: for an hour, the time of a large backup.
+    private static let triesMax = 720
+
+    /// Again and again while somebody holds a table, with room between for those who only use it.
+    private func applyPatiently(_ migration: Migration, to database: any Database, now: Moment) async throws -> Bool {
+        for _ in 1..<(database.dialect == .postgres ? Self.triesMax : 1) {
+            do { return try await apply(migration, to: database, now: now) } catch StoreError.busy {}
+            try await Task.sleep(for: .seconds(3))
+        }
+        do { return try await apply(migration, to: database, now: now) } catch StoreError.busy {
+            throw MigrationError.failed(
+                number: migration.number, name: migration.name, reason: "somebody holds a table, a backup or a long report. Try again then")
+        }
     }
 
     /// The migrations not yet applied to a database, without changing anything.
@@ -140,7 +155,7 @@ public struct Migrator: Sendable {
                     """)
                 return true
             }
-        } catch let error as StoreError {
+        } catch let error as StoreError where error != .busy {
             throw MigrationError.failed(number: migration.number, name: migration.name, reason: "\(error)")
         }
     }

@@ -108,11 +108,12 @@ public struct OutboxStore: Sendable {
         db.tell(Self.channel)
     }
 
-    /// The kinds of which something is due. Looks without claiming, so that an idle worker never writes.
+    /// The kinds of which something is due. Looks without claiming, so that an idle worker never writes. What a newer program put in of a
+    /// kind that this one does not know is left to the newer one.
     public func dueKinds(now: Moment, _ db: any Connection) throws -> Set<OutboxMessage.Kind> {
         Set(
             try db.rows("SELECT DISTINCT kind FROM outbox WHERE state = 'waiting' AND next_ms <= \(now)")
-                .map { try $0.choice("kind", as: OutboxMessage.Kind.self) })
+                .compactMap { OutboxMessage.Kind(rawValue: try $0.text("kind")) })
     }
 
     /// Claims due messages for one worker until the lease ends; another worker takes over when this one dies.

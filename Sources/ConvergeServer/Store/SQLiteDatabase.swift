@@ -311,7 +311,8 @@ private final class AfterCommit: Sendable {
     func run() { for action in actions.withLock({ $0 }) { action() } }
 }
 
-/// A GRDB connection in the shape both engines share. Statements are prepared once per connection.
+/// A GRDB connection in the shape both engines share. Statements are prepared once per connection, but for long lists, each of whose
+/// lengths would be kept for ever.
 private struct SQLiteConnection: Connection {
     let database: GRDB.Database
     let pending: AfterCommit
@@ -320,7 +321,7 @@ private struct SQLiteConnection: Connection {
 
     func rows(_ sql: SQL) throws -> [Row] {
         do {
-            let statement = try database.cachedStatement(sql: sql.text)
+            let statement = try prepared(sql)
             let names = statement.columnNames
             let columns = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
             var result: [Row] = []
@@ -337,13 +338,20 @@ private struct SQLiteConnection: Connection {
     func execute(_ sql: SQL) throws -> Int {
         do {
             let before = database.totalChangesCount
-            try database.cachedStatement(sql: sql.text).execute(arguments: Self.arguments(sql))
+            try prepared(sql).execute(arguments: Self.arguments(sql))
             // SQLite keeps the count of the last change through statements that change nothing.
             return database.totalChangesCount == before ? 0 : database.changesCount
         } catch let error as DatabaseError {
             throw SQLiteDatabase.storeError(error)
         }
     }
+
+    private func prepared(_ sql: SQL) throws -> Statement {
+        sql.parts.count > Self.partsKept ? try database.makeStatement(sql: sql.text) : try database.cachedStatement(sql: sql.text)
+    }
+
+    /// More than any statement has that is no list.
+    private static let partsKept = 80
 
     /// Positional on purpose: `$1` is a *name* to SQLite, but each occurs once and in order.
     private static func arguments(_ sql: SQL) -> StatementArguments {

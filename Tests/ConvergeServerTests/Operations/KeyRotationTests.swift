@@ -92,6 +92,40 @@ struct KeyRotationTests {
         await #expect(throws: Administration.Problem.self) { try await server.administration.retireKey("k1") }
     }
 
+    @Test func `nodes with files of their own never meet a key that they lack, if it is prepared first`() async throws {
+        let folder = try TemporaryFolder()
+        let paths = ["/one.json", "/two.json"].map { folder.path + $0 }
+        let first = try KeyRing.open(path: paths[0], createIfAbsent: true, production: true, world: .fixed())
+        func copy() throws {
+            try? FileManager.default.removeItem(atPath: paths[1])
+            try FileManager.default.copyItem(atPath: paths[0], toPath: paths[1])
+        }
+        try copy()
+        let second = try KeyRing.open(path: paths[1], createIfAbsent: false, production: true, world: .fixed(seed: 2))
+        #expect(try first.prepare() == "k2" && first.prepare() == "k2" && first.active == "k1")
+        #expect(try second.open(first.seal([1], aad: "a"), aad: "a") == [1])
+        try copy()
+        #expect(try first.rotate() == "k2" && first.names == ["k1", "k2"])
+        #expect(try second.open(first.seal([2], aad: "a"), aad: "a") == [2] && second.active == "k1")
+        #expect(try first.open(second.seal([3], aad: "a"), aad: "a") == [3])
+        try copy()
+        #expect(second.active == "k2")
+        // Without that step, a node without the file lacks the key.
+        #expect(try first.rotate() == "k3")
+        let sealed = try first.seal([4], aad: "a")
+        #expect(throws: KeyRingError.unknownKey("k3")) { try second.open(sealed, aad: "a") }
+    }
+
+    @Test func `a name is not used again, and a prepared key may be taken away`() throws {
+        let ring = KeyRing(world: .fixed())
+        for name in ["k2", "k3"] { #expect(try ring.rotate() == name) }
+        for name in ["k1", "k2"] { try ring.retire(name) }
+        #expect(try ring.prepare() == "k4" && ring.names == ["k3", "k4"])
+        try ring.retire("k4")
+        #expect(ring.active == "k3" && ring.names == ["k3"])
+        #expect(try ring.rotate() == "k4" && ring.active == "k4")
+    }
+
     @Test func `rings that change at the same time lose no key`() async throws {
         let folder = try TemporaryFolder(), path = folder.path + "/keys.json"
         let rings = try (0..<4).map { seed in

@@ -106,6 +106,35 @@ import Testing
         }
     }
 
+    @Test(.ofPostgres) func `a migration waits for a table that somebody reads, and lets others pass meanwhile`() async throws {
+        try await Engine.postgres.withPools(3) { pools in
+            let reader = pools[0], node = pools[1], old = pools[2]
+            try await migrator(one, .postgres).migrate(node, now: now)
+            let reading = DispatchSemaphore(value: 0), release = DispatchSemaphore(value: 0)
+            // As a backup does; it may hold a connection for fifteen seconds.
+            let backup = Task {
+                try await reader.read { db in
+                    let count = try db.rows("SELECT x FROM a").count
+                    reading.signal()
+                    release.wait()
+                    return count
+                }
+            }
+            _ = await Task.detached { reading.wait() }.value
+            let files = one.merging(["0002-two.sql": "ALTER TABLE a ADD COLUMN y BIGINT"]) { $1 }
+            let migrator = try migrator(files, .postgres)
+            let migration = Task { try await migrator.migrate(node, now: now).count }
+            while try await old.read({ try $0.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'").isEmpty }) {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            // Behind the migration in the line, and before it at the table.
+            #expect(try await old.read { try $0.rows("SELECT x FROM a").count } == 1)
+            release.signal()
+            let (seen, applied) = try await (backup.value, migration.value)
+            #expect(seen == 1 && applied == 1)
+        }
+    }
+
     /// What makes "side by side" true of this release's own migrations.
     @Test func `a migration only adds, with a value for those who do not know of it`() throws {
         let added = [

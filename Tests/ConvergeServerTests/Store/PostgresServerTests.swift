@@ -205,9 +205,27 @@ import Testing
                 }
                 #expect(try await used() == own)
                 // The first is demoted under its sessions: it refuses writes from now on, as a standby does.
+                let second = try await PostgresDatabase(place)
+                try await second.write { try $0.execute("CREATE TABLE n (v BIGINT)") }
+                try await second.close()
                 try await admin.command("ALTER SYSTEM SET default_transaction_read_only = on")
                 try await admin.command("SELECT pg_reload_conf()")
-                await until("it refuses writes") { (try? await used()) == other }
+                // A statement that nobody waits for is refused together with the commit, which then certainly did not happen.
+                func put() async throws -> String? {
+                    try await database.write { connection in
+                        let port = try connection.row("SELECT current_setting('port') AS p")?.text("p")
+                        try connection.later("INSERT INTO n (v) VALUES (1)")
+                        return port
+                    }
+                }
+                let failures = Tally()
+                await until("it refuses writes") {
+                    do { return try await put() == other } catch {
+                        failures.add()
+                        return false
+                    }
+                }
+                #expect(failures.count == 0)
                 #expect(try await used() == other)
                 try await database.close()
                 let fresh = try await PostgresDatabase(

@@ -120,10 +120,13 @@ public final class PostgresDatabase: Database {
                 if isWrite { gate.leave(collided: false) }
                 return result
             } catch {
+                // Read-only as it was asked for: another server would say the same.
+                if !isWrite, Self.cause(error)?.isReadOnly == true { throw StoreError.fault("a statement that writes, in a read") }
                 let hasCollided = Self.kind(error) == .retry
                 if isWrite { gate.leave(collided: hasCollided) }
                 if hasCollided { collisions += 1 }
-                guard Self.mayRepeat(error, isWrite: isWrite), collisions < Self.collisionsMax, clock() < end else {
+                // A long one that collided has lost nothing but its own time; a lost connection is sought for a while only.
+                guard Self.mayRepeat(error, isWrite: isWrite), collisions < Self.collisionsMax, hasCollided || clock() < end else {
                     throw Self.storeError(error)
                 }
                 // A session that broke, or leads to a server that may not write: so may the idle ones. One that could not be
@@ -183,8 +186,7 @@ public final class PostgresDatabase: Database {
             // What was read is known already, whatever becomes of the commit.
             if isWrite { try session.run("COMMIT") } else { try session.post("COMMIT"); try session.leave() }
         } catch {
-            // Where the server had ended the session because nothing came for so long, the commit never reached it.
-            throw Failure(error: error, stage: (error as? PostgresError)?.isTooLate == true ? .before : .ending)
+            throw Failure(error: error, stage: (error as? PostgresError)?.isUndone == true ? .before : .ending)
         }
     }
 
@@ -202,9 +204,8 @@ public final class PostgresDatabase: Database {
         }
     }
 
-    private static func kind(_ error: any Error) -> PostgresError.Kind? {
-        (((error as? Failure)?.error ?? error) as? PostgresError)?.kind
-    }
+    private static func cause(_ error: any Error) -> PostgresError? { ((error as? Failure)?.error ?? error) as? PostgresError }
+    private static func kind(_ error: any Error) -> PostgresError.Kind? { cause(error)?.kind }
 
     private static let pauses = Atomic<UInt64>(0)
 
@@ -257,6 +258,8 @@ public final class PostgresDatabase: Database {
         var unsafe: [String]
         var collation: String
         var isEncrypted: Bool
+        /// max_pred_locks_per_transaction: memory in which serializable transactions note what they read.
+        var notesEach: Int
     }
 
     func facts() async throws -> Facts {
@@ -267,13 +270,14 @@ public final class PostgresDatabase: Database {
                     SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
                         current_setting('full_page_writes') AS full_page_writes,
                         current_setting('synchronous_commit') AS synchronous_commit,
+                        current_setting('max_pred_locks_per_transaction') AS notes,
                         (SELECT datcollate FROM pg_database WHERE datname = current_database()) AS collation
                     """
                 ).rows()[0]
                 let needed = ["fsync", "full_page_writes", "synchronous_commit"]
                 return Facts(
                     version: try row.text("version"), unsafe: try needed.filter { try row.text($0) == "off" },
-                    collation: try row.text("collation"), isEncrypted: session.isEncrypted)
+                    collation: try row.text("collation"), isEncrypted: session.isEncrypted, notesEach: Int(try row.text("notes")) ?? 0)
             }
         } catch {
             throw Self.storeError(error)

@@ -15,8 +15,11 @@ struct PostgresError: Error {
 
     let kind: Kind
     let reason: String
-    /// The server had ended the transaction before: it had waited for too long for what comes next.
-    var isTooLate = false
+    /// The transaction is certainly not committed: a statement before its end was refused, or the server had ended it before, as it had
+    /// waited for too long for what comes next.
+    var isUndone = false
+    /// The transaction may not write.
+    var isReadOnly = false
 }
 
 /// One session at a PostgreSQL server, through libpq: the only file that imports it. Used by one thread at a time.
@@ -246,7 +249,7 @@ final class PostgresSession {
                     // What was left behind before this has nobody who asks.
                     if !awaited.isEmpty { failure = nil }
                 } else {
-                    failure = failure ?? result.error
+                    failure = failure ?? refusal(result)
                     switch next {
                     case .preparation(let text): if result.isRefused { prepared[text] = nil }
                     case .statement(let answer): if result.isRefused { answer?.failure = failure } else { answer?.result = result }
@@ -261,6 +264,14 @@ final class PostgresSession {
             if failure.kind == .connection { isBroken = true }
             throw failure
         }
+    }
+
+    /// Why the first of what is awaited was not done; what was to come after it, a commit too, was left out then.
+    private func refusal(_ result: PostgresResult) -> PostgresError? {
+        guard var error = result.error else { return nil }
+        let isLast = awaited.dropFirst().first?.isMark ?? true
+        if !isLast { error.isUndone = true }
+        return error
     }
 
     private func flush(until end: Int64) throws {
@@ -408,15 +419,17 @@ final class PostgresResult {
         // The primary message names tables and constraints; the detail would name values.
         let message = field(converge_pq_primary(pointer)) ?? "no message"
         let reason = "PostgreSQL \(state.isEmpty ? "-----" : state): \(message)"
-        // idle_in_transaction_session_timeout
-        return PostgresError(kind: kind(state, reason), reason: reason, isTooLate: state == "25P03")
+        // idle_in_transaction_session_timeout, read_only_sql_transaction
+        return PostgresError(kind: kind(state, reason), reason: reason, isUndone: state == "25P03", isReadOnly: state == "25006")
     }
 
     private func kind(_ state: String, _ reason: String) -> PostgresError.Kind {
         // The session ended with it, whatever it was: the server stops, or waited for too long for this node, which was paused.
         if ["FATAL", "PANIC"].contains(field(converge_pq_severity(pointer))) { return .connection }
         return switch state {
-        case "40001", "40P01": .retry  // serialization_failure, deadlock_detected
+        // serialization_failure, deadlock_detected; out of memory is that of the locks that serializable transactions share, which is
+        // free again when the longest of them has ended
+        case "40001", "40P01", "53200": .retry
         case "23505": .store(.conflict(constraint: constraint))  // unique_violation
         case "23503": .store(.conflict(constraint: "foreign key"))
         case "55P03", "57014": .store(.busy)  // lock_not_available, query_canceled

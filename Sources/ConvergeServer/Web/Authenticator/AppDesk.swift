@@ -93,19 +93,15 @@ struct AppDesk {
 
     /// What the person is asked now. Waits a moment for something new.
     func poll() async throws -> Polled {
-        let seen = request.form["seen"], rounds = request.form["wait"] == "yes" ? Self.rounds : 1
-        var polled = try await look()
-        for _ in 1..<rounds where polled.requests.map(\.challenge).joined(separator: " ") == seen {
-            let signal = instance.approvalSignal.generation
-            await instance.approvalSignal.wait(since: signal, atMost: Self.pause)
-            polled = try await look()
+        let seen = request.form["seen"], patience = request.form["wait"] == "yes" ? Self.patience : .zero
+        return try await instance.approvalSignal.look(for: patience) {
+            let polled = try await look()
+            return (polled, polled.requests.map(\.challenge).joined(separator: " ") != seen)
         }
-        return polled
     }
 
     /// A server that is told to stop waits for nobody for long.
-    private static let rounds = 4
-    private static let pause = Duration.seconds(1)
+    private static let patience = Duration.seconds(3)
 
     private func look() async throws -> Polled {
         let instance = self.instance, now = instance.world.now()

@@ -6,24 +6,17 @@ enum ProgressRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id/progress") { request, instance in
             let seen = request.query["seen"], id = FlowID(request.parameters["id"] ?? "")
-            for round in 0..<rounds {
-                let signal = instance.approvalSignal.generation
+            let told = try await instance.approvalSignal.look(for: patience) {
                 let told = try await instance.database.read { db in try look(id, request, instance, db) }
-                // Not this browser's, or over: the page is asked for anew, and says so.
-                guard let told else { return .text(#"{"over":true}"#, type: "application/json") }
-                if told.over || told.seen != seen || round == rounds - 1 {
-                    return .text(try JSONText.encode(told), type: "application/json")
-                }
-                await instance.approvalSignal.wait(since: signal, atMost: pause)
+                return (told, told.map { $0.over || $0.seen != seen } ?? true)
             }
-            return .text(#"{"over":true}"#, type: "application/json")
+            // Not this browser's, or over: the page is asked for anew, and says so.
+            return .text(try told.map { try JSONText.encode($0) } ?? #"{"over":true}"#, type: "application/json")
         }
     ]
 
     /// A page asks again by itself; a server that is told to stop waits for nobody for long.
-    private static let rounds = 3
-    /// Longest wait for a signal: another node may have heard of it.
-    private static let pause = Duration.seconds(1)
+    private static let patience = Duration.seconds(2)
 
     private struct Told: Encodable, Sendable {
         let seen: String
