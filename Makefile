@@ -33,8 +33,8 @@ test-all: ## the tests of `make test`, with every journey at every width the wal
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys
 	CONVERGE_TEST_ENGINE=postgres CONVERGE_TEST_NODES=3 scripts/with-postgres scripts/journeys
 
-measure: ## measure whether names that exist can be told by the time of an answer (tests must be built)
-	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter sameTime
+measure: ## measure whether names that exist can be told by the time of an answer, and what shared commits are worth (tests must be built)
+	CONVERGE_MEASURE=$${CONVERGE_MEASURE:-1500} swift test --skip-build --filter "sameTime|GroupCommitMeasure"
 
 lint: ## check the format of the sources
 	swift format lint --strict --parallel -r Sources Tests Package.swift

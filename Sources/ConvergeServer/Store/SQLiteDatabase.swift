@@ -24,14 +24,16 @@ public final class SQLiteDatabase: Database {
     }
 
     /// A database of its own in the system's temporary folder, removed by `close()`: for tests and trials.
-    public static func temporary() throws -> SQLiteDatabase {
+    ///
+    /// - Parameter together: how many writes share a transaction at most.
+    static func temporary(together: Int = GroupedWriter.most) throws -> SQLiteDatabase {
         var template = Array((FileManager.default.temporaryDirectory.path + "/converge-XXXXXX").utf8CString)
         guard let made = mkdtemp(&template) else { throw StoreError.fault("no temporary folder: errno \(errno)") }
         let folder = String(cString: made)
-        return try SQLiteDatabase(path: folder + "/converge.db", ownedFolder: folder)
+        return try SQLiteDatabase(path: folder + "/converge.db", ownedFolder: folder, together: together)
     }
 
-    private init(path: String, ownedFolder: String?) throws {
+    private init(path: String, ownedFolder: String?, together: Int = GroupedWriter.most) throws {
         guard let lock = FileLock(beside: path, .shared, wait: false) else { throw StoreError.inUse(path: path) }
         self.lock = Mutex(lock)
         // The log and the shared-memory file take their mode from the database file.
@@ -45,7 +47,7 @@ public final class SQLiteDatabase: Database {
         configuration.maximumReaderCount = max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         configuration.label = "converge"
         pool = try Self.mapped { [configuration] in try DatabasePool(path: path, configuration: configuration) }
-        writer = GroupedWriter(pool)
+        writer = GroupedWriter(pool, most: together)
         self.ownedFolder = ownedFolder
         // The pool opens its writer with synchronous=NORMAL, which may lose the last commits with the power; an
         // acknowledged change of somebody's security info must not be lost.
@@ -186,7 +188,7 @@ public final class SQLiteDatabase: Database {
 
 /// The thread that writes. Jobs that wait together share one transaction and one flush, each behind a savepoint of its own: one that
 /// throws takes nothing of the others with it, and nobody is answered before the flush.
-private final class GroupedWriter: Sendable {
+final class GroupedWriter: Sendable {
     struct Job: Sendable {
         /// Does the work; the result tells its caller, once everything is flushed.
         let run: @Sendable (GRDB.Database) throws -> @Sendable () -> Void
@@ -202,14 +204,16 @@ private final class GroupedWriter: Sendable {
     }
 
     /// More than this at once would let the first of them wait for long.
-    private static let most = 64
+    static let most = 64
 
     private let pool: DatabasePool
+    private let most: Int
     private let queue = Mutex(Queue())
     private let signal = DispatchSemaphore(value: 0)
 
-    init(_ pool: DatabasePool) {
+    init(_ pool: DatabasePool, most: Int) {
         self.pool = pool
+        self.most = most
         let thread = Thread { [self] in work() }
         thread.name = "store"
         thread.start()
@@ -249,7 +253,7 @@ private final class GroupedWriter: Sendable {
         while true {
             signal.wait()
             let (group, isClosing) = queue.withLock { queue in
-                let group = Array(queue.jobs.prefix(Self.most))
+                let group = Array(queue.jobs.prefix(most))
                 queue.jobs.removeFirst(group.count)
                 return (group, queue.isClosing)
             }

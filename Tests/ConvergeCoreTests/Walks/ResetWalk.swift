@@ -232,6 +232,7 @@ final class ResetWalk {
         if let known = index[key] { return known }
         nodes.append(Node(state: state, isAfter: isAfter, page: ResetMachine.page(state, shown(isAfter))))
         index[key] = nodes.count - 1
+        if nodes.count % 7 == 0, !WalkKind.isKept(state) { note(.kept, "what is stored is something else", nodes[nodes.count - 1]) }
         return nodes.count - 1
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 @testable import ConvergeCore
 
 /// The rules that are walked: those of the product, or a copy with a planted bug.
@@ -15,7 +17,14 @@ struct WalkRules: Sendable {
 
 /// The three walks.
 enum WalkKind: String, CaseIterable {
-    case live, safe, fair
+    case live, safe, fair, kept
+
+    /// Whether a state comes back as it was from how it is stored between two steps, on whichever node the next one is taken.
+    static func isKept<State: Codable & Equatable>(_ state: State) -> Bool {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? JSONDecoder().decode(State.self, from: encoder.encode(state))) == state
+    }
 }
 
 /// A walk from one setting through every state that the sign-in can reach.
@@ -148,6 +157,7 @@ final class SignInWalk {
         }
         if state.registrationVersion == nil, decision.state.registrationVersion != nil { judgeDoor(node, state) }
         judge(node)
+        if node % 61 == 0, !WalkKind.isKept(decision.state) { note(.kept, "what is stored is something else", node) }
         return node
     }
 

@@ -106,6 +106,19 @@ struct WalkTests {
         await expectNothing(.fair)
     }
 
+    @Test func `kept: a state is the same when it comes back from the store`() async {
+        await expectNothing(.kept)
+    }
+
+    @Test func `a state that loses something on its way to the store is seen`() {
+        struct Leaky: Codable, Equatable {
+            var kept = 1
+            var lost = 2
+            enum CodingKeys: CodingKey { case kept }
+        }
+        #expect(!WalkKind.isKept(Leaky(lost: 3)))
+    }
+
     @Test func `every value of every dimension, every page and every change is met`() async {
         let tally = await Walks.signIn.value
         for line in tally.lines { print("walks: " + line) }

@@ -36,6 +36,20 @@ import Testing
         try await second.close()
     }
 
+    @Test(arguments: Engine.all) func `a message of a kind that only a newer program knows waits for that, and holds up nothing`(
+        engine: Engine
+    )
+        async throws
+    {
+        let gateway = try await ScriptedGateway("200 OK"), kit = try await DeliveryKit(texts: gateway.server.port, engine: engine)
+        let newer = try await kit.insertText(), known = try await kit.insertText()
+        try await kit.instance.database.write { try $0.execute("UPDATE outbox SET kind = 'pigeon' WHERE id = \(newer)") }
+        #expect(try await kit.worker.round() == 1)
+        #expect(gateway.bodies.map { $0["idempotencyKey"] } == [known])
+        #expect(try await kit.standing(newer) == Standing(state: "waiting", isWiped: false, tries: 0))
+        try await kit.close()
+    }
+
     @Test(arguments: Engine.all) func `two workers on one database never send a message twice`(engine: Engine) async throws {
         let gateway = try await ScriptedGateway("200 OK"), first = try await DeliveryKit(texts: gateway.server.port, engine: engine)
         let second = try await DeliveryKit(texts: gateway.server.port, folder: first.server.folder, clock: first.clock, engine: engine)
