@@ -152,9 +152,10 @@ struct AppKit {
     }
 
     init(
-        _ policy: PolicyDocument = policy, engine: Engine = .ofServers, configure: @escaping (inout Config) -> Void = { _ in }
+        _ policy: PolicyDocument = policy, engine: Engine = .ofServers, configure: @escaping (inout Config) -> Void = { _ in },
+        over: (any Database) -> any Database = { $0 }
     ) async throws {
-        server = try await TestServer(policy: policy, engine: engine, configure: configure)
+        server = try await TestServer(policy: policy, engine: engine, configure: configure, over: over)
         ada = try await server.add("ada", display: "Ada Okafor")
         phone = TestPhone(server)
         browser = TestBrowser(server)

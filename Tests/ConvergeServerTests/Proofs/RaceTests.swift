@@ -36,6 +36,14 @@ struct RaceTests {
             return results
         }
 
+        /// What a person holds, and how it stands.
+        func credentials(of person: PersonID) async throws -> [String] {
+            let instance = server.instance
+            return try await instance.database.read { db in
+                try instance.credentials.all(of: person, db).map { "\($0.id) \($0.credential.state.rawValue)" }.sorted()
+            }
+        }
+
         private static func result<T: Sendable>(_ body: @Sendable () async throws -> T) async -> Result<T, any Error> {
             do { return .success(try await body()) } catch { return .failure(error) }
         }
@@ -122,6 +130,32 @@ struct RaceTests {
         } else {
             #expect(!story.browser.page.says("Your new password"), "\(story.browser.page.text)")
         }
+    }
+
+    @Test("a reset comes before an enrolment's transaction: nothing is enrolled, however right its code", arguments: Engine.all)
+    func resetBeforeEnrolment(engine: Engine) async throws {
+        let stage = try await Stage(engine), story = try await ResetStory(stage.server), attacker = TestBrowser(stage.server)
+        try await attacker.signIn("ada", returnTo: "/security-info/add")
+        try await attacker.submit("/answer", ["code": attacker.appCode(secret: ResetStory.appSecret)])
+        stage.server.clock.advance(by: .seconds(30))
+        try await attacker.submit("/security-info/add", ["method": "totpApp"])
+        let key = try #require(attacker.page.key)
+        try await story.passBoth()
+        let invariants = try await StoreInvariants(stage.server), held = try await stage.credentials(of: story.ada)
+        // Whatever the request has read by then, it has read before the reset.
+        stage.pausing.holdNextWrite()
+        async let enrolment = attacker.submit("/code", ["code": attacker.appCode(secret: key)])
+        await until("the enrolment stands at the door") { stage.pausing.isStanding }
+        try await story.setPassword()
+        stage.pausing.letIn()
+        _ = try await enrolment
+        let audit = try await stage.server.audit(of: story.ada).filter(\.success).map(\.activity)
+        #expect(audit.contains(.resetPassword) && !audit.contains(.registered), "\(audit)")
+        #expect(try await stage.credentials(of: story.ada) == held)
+        #expect(!attacker.page.says("connected"), "\(attacker.page.text)")
+        try await attacker.open("/security-info")
+        #expect(attacker.page.path.hasPrefix("/sign-in"), "\(attacker.page.path)")
+        #expect(try await invariants.problems() == [])
     }
 
     /// Ben, who was asked for a text when texts were allowed.

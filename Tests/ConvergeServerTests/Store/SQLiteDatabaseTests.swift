@@ -93,6 +93,34 @@ import Testing
         try await database.close()
     }
 
+    @Test func `of writes that share a commit those that throw leave nothing, and cost the others nothing`() async throws {
+        let folder = try TemporaryFolder(), path = folder.path + "/c.db", database = try SQLiteDatabase(path: path)
+        try await database.write { try $0.execute("CREATE TABLE n (v BIGINT PRIMARY KEY)") }
+        let before = try commits(path), runs = Tally(), told = Tally()
+        let outcomes = try await together(
+            database,
+            (0..<6).map { number in
+                { @Sendable connection in
+                    runs.add()
+                    connection.afterCommit { told.add() }
+                    try connection.execute("INSERT INTO n (v) VALUES (\(number))")
+                    if number == 2 { throw Stop() }
+                    // What another one of the group wrote before it.
+                    if number == 4 { try connection.execute("INSERT INTO n (v) VALUES (1)") }
+                }
+            })
+        for (number, outcome) in outcomes.enumerated() {
+            switch number {
+            case 2: #expect(throws: Stop()) { try outcome.get() }
+            case 4: #expect(throws: StoreError.conflict(constraint: "n.v")) { try outcome.get() }
+            default: try outcome.get()
+            }
+        }
+        #expect(try await database.read { try $0.rows("SELECT v FROM n ORDER BY v").map { try $0.int("v") } } == [0, 1, 3, 5])
+        #expect(try commits(path) - before == 1 && runs.count == 6 && told.count == 4)
+        try await database.close()
+    }
+
     @Test func `where the common commit fails, each write stands or falls alone`() async throws {
         let folder = try TemporaryFolder(), path = folder.path + "/c.db", database = try SQLiteDatabase(path: path)
         try await database.write { connection in

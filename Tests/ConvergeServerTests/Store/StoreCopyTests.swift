@@ -34,7 +34,25 @@ struct StoreCopyTests {
             try NoticeLinkStore(organisation: instance.organisation).insert(
                 hash: "hash", person: ada, credential: phone, what: "unlocked", at: now, expires: now + .minutes(15), db)
         }
+        try await Self.crowd(in: server)
         return server
+    }
+
+    /// More memberships than two pages hold: thirty people in fifteen groups each, so that whichever column comes first, a page ends
+    /// among rows that share it.
+    private static func crowd(in server: TestServer) async throws {
+        let instance = server.instance, now = server.clock.now
+        try await instance.database.write { db in
+            let groups = try (0..<15).map { try instance.groups.ensure("Choir \($0)", id: instance.world.newID(), db) }
+            for number in 0..<30 {
+                let name = "singer\(number)", id: PersonID = instance.world.newID()
+                let record = PersonRecord(
+                    person: Person(id: id, kind: .member), organisation: instance.organisation, name: name, displayName: name,
+                    passwordHash: nil, passwordSetAt: nil, createdAt: now)
+                try instance.people.insert(record, nameKey: name, db)
+                for group in groups { try instance.groups.add(id, to: group, db) }
+            }
+        }
     }
 
     private static let tokens = """
@@ -52,6 +70,7 @@ struct StoreCopyTests {
         try await engine.with { other async throws in
             let there = try await copier(source, other).run(now: server.clock.now)
             for table in StoreCopy.tables { #expect(there.rows[table.name] ?? 0 > 0, "nothing was in \(table.name)") }
+            #expect(there.rows["group_member"] == 451 && there.rows["effective_membership"] == 452, "more than two pages")
             let last = try SQLiteDatabase.temporary()
             let back = try await copier(other, last).run(now: server.clock.now)
             #expect(back == there)

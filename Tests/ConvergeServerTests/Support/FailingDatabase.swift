@@ -107,6 +107,12 @@ private struct FailingConnection: Connection {
         return try inner.rows(sql)
     }
 
+    /// Counts when it is asked, not when its answer is taken: the connection may owe the answers to others then.
+    func ask(_ sql: SQL) throws -> Asked<[Row]> {
+        try database.count(sql.text)
+        return try inner.ask(sql)
+    }
+
     func execute(_ sql: SQL) throws -> Int {
         try database.count(sql.text)
         return try inner.execute(sql)

@@ -80,8 +80,10 @@ final class PausingDatabase: Database {
         return body(&state)
     }
 
-    fileprivate func pause(at statement: String) {
+    /// - Parameter connection: what it asked and did not wait for is done before, so that its transaction has its snapshot.
+    fileprivate func pause(at statement: String, _ connection: any Connection) throws {
         guard locked({ state in state.statements.contains { statement.hasPrefix($0) } }) else { return }
+        try connection.settle()
         let mustWait = locked { state in
             state.runs += 1
             state.reached += 1
@@ -116,17 +118,22 @@ private struct PausingConnection: Connection {
     let database: PausingDatabase
 
     func rows(_ sql: SQL) throws -> [Row] {
-        database.pause(at: sql.text)
+        try database.pause(at: sql.text, inner)
         return try inner.rows(sql)
     }
 
+    func ask(_ sql: SQL) throws -> Asked<[Row]> {
+        try database.pause(at: sql.text, inner)
+        return try inner.ask(sql)
+    }
+
     func execute(_ sql: SQL) throws -> Int {
-        database.pause(at: sql.text)
+        try database.pause(at: sql.text, inner)
         return try inner.execute(sql)
     }
 
     func later(_ sql: SQL) throws {
-        database.pause(at: sql.text)
+        try database.pause(at: sql.text, inner)
         try inner.later(sql)
     }
 

@@ -14,8 +14,23 @@ final class RecordingConnection: Connection {
         return try inner.rows(sql)
     }
 
+    func ask(_ sql: SQL) throws -> Asked<[Row]> {
+        statements.append(sql)
+        return try inner.ask(sql)
+    }
+
     func execute(_ sql: SQL) throws -> Int {
         statements.append(sql)
         return try inner.execute(sql)
     }
+
+    func later(_ sql: SQL) throws {
+        statements.append(sql)
+        try inner.later(sql)
+    }
+
+    func settle() throws { try inner.settle() }
+    func afterCommit(_ action: @escaping @Sendable () -> Void) { inner.afterCommit(action) }
+    func tell(_ channel: String) { inner.tell(channel) }
+    func beginMigration() throws { try inner.beginMigration() }
 }
