@@ -17,8 +17,9 @@ run: ## build and start a demo on http://localhost:8080 (options: make run ARGS=
 	swift build --product converge
 	@$(program) demo $(ARGS)
 
-# One build for everything: --build-tests also builds the program that the journeys start.
-test: ## build, lint and run every test once
+# One build for everything: --build-tests also builds the program that the journeys start. The journeys run on SQLite, and those marked
+# `engines` once more on PostgreSQL through two nodes: one at least of each story, see CONTRIBUTING.md.
+test: ## build, lint and run the tests, at least one of each story on both engines
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory lint
 	swift build --build-tests
@@ -27,7 +28,8 @@ test: ## build, lint and run every test once
 	scripts/journeys
 	CONVERGE_TEST_ENGINE=postgres CONVERGE_TEST_NODES=2 scripts/with-postgres scripts/journeys -m engines
 
-test-all: ## the tests of `make test`, with every journey at every width the walks through their whole product, the fault runs, all on PostgreSQL too, and again through three nodes
+# Only the first line looks closer: how a page looks does not depend on the engine, and the fault runs are always on PostgreSQL.
+test-all: ## the tests of `make test` with a closer look (larger letters and the keyboard at 360 px, more kills, the walks through their whole product, the fault runs), then server tests and journeys on PostgreSQL, with one program and through three nodes
 	@CONVERGE_EVERY_WIDTH=1 CONVERGE_EVERY_CASE=1 $(MAKE) --no-print-directory test
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres swift test --skip-build --no-parallel --filter ConvergeServerTests
 	CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys

@@ -63,6 +63,7 @@ def busy_day(server, new_person):
     return app
 
 
+@pytest.mark.engines
 def test_an_administrator_reads_filters_and_takes_it_away(server, new_person, busy_day):
     dana = new_person(server)
     dana.goto("/admin/audit")

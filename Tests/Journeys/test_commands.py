@@ -417,6 +417,41 @@ def test_a_whole_store_moves_into_a_file_and_back(server, tmp_path):
     assert Raw(server.port).sign_in("ada", PASSWORDS["ada"]).answer.heading == before
 
 
+@pytest.mark.engines
+@pytest.mark.skipif(not engine.POSTGRES, reason="what PostgreSQL's tools put back")
+def test_what_other_tools_put_back_is_made_safe_when_nobody_uses_it(server, tmp_path):
+    """As docs/postgresql.md has it typed, with the configuration file of a server."""
+    config = tmp_path / "converge.yaml"
+    config.write_text(
+        f"publicURL: {server.address}\norganisation: {{name: Harbour & Vale}}\nkeyRing: {{path: {server.data}/keys.json}}\n"
+        f"database: {{postgres: {engine.conninfo(server.data)}}}\n"
+    )
+
+    def restored(*arguments: str) -> subprocess.CompletedProcess:
+        return run(server, "store", "restored", *arguments)
+
+    def still_signed_in(browser: Raw) -> bool:
+        return browser.get("/profile").path == "/profile"
+
+    ben = Raw(server.port).sign_in("ben", PASSWORDS["ben"])
+    ben.submit("/answer", code=server.latest_code(BEN_PHONE))
+    assert still_signed_in(ben)
+    assert restored().returncode == USAGE, "it has to be told which store"
+    refused = restored("--config", str(config))
+    assert refused.returncode == 1 and not refused.stdout and refused.stderr.count("\n") == 1, refused
+    assert re.match(r"Error: \S+.* is in use\. Stop every node.*Nothing was (written|changed)\.$", refused.stderr), refused.stderr
+    assert still_signed_in(ben), "nothing was changed"
+    server.stop()
+    done = restored("--config", str(config))
+    assert done.returncode == 0 and "Nobody is signed in" in done.stdout and done.stdout.startswith("5 people"), done
+    again = restored("--config", str(config), "--json")
+    assert again.returncode == 0 and json.loads(again.stdout)["people"] == 5, again
+    server.start()
+    assert not still_signed_in(ben)
+    events = server.cli("audit", "--activity", "Store restored from a backup", "--json").json
+    assert [(event["result"], event["actor"]) for event in events] == 2 * [("success", "command line")]
+
+
 # --- the documentation
 
 

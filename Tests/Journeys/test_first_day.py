@@ -196,6 +196,7 @@ def test_who_stops_at_the_first_step_is_not_signed_in(server, new_person):
     sign_in(ada, "ada").press("Start").see("Step 1 of 2")
 
 
+@pytest.mark.engines
 def test_recovery_codes_sign_in_once(server, new_person):
     ada = new_person(server)
     sign_in(ada, "ada").press("Start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import smtplib
 import sqlite3
 import sys
@@ -626,3 +627,16 @@ QR_CONVERGE = """
 #.....#.#..##...#....
 #######.####..##....#
 """
+
+
+# --- what is written down about the tests
+
+
+def test_each_story_has_a_test_that_runs_through_two_nodes():
+    """The table of CONTRIBUTING.md names tests that are there and marked."""
+    rows = re.findall(r"^\| (\d)\. [^|]+\| `(test_\w+\.py)` \| (.+) \|$", (server.ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [number for number, _, _ in rows] == list("12345678")
+    for _, file, names in rows:
+        marked = re.findall(r"^@pytest\.mark\.engines\n(?:@.+\n)*def (\w+)", (server.ROOT / "Tests/Journeys" / file).read_text(), re.MULTILINE)
+        named = re.findall(r"`(\w+)`", names)
+        assert named and set(named) <= set(marked), f"{file}: {named}"

@@ -5,6 +5,7 @@ import pytest
 from stories import ADA_PHONE, APP_CODE, TEXT_CODE, answer_app, answer_text, sign_in, sign_out, whole_wizard
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
 def test_the_next_day(server, new_person, javascript):
     ada = new_person(server, javascript=javascript)

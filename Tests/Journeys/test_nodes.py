@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import http.client
 import http.server
-import re
 import threading
+from collections import Counter
 
 import pytest
 
@@ -21,6 +21,11 @@ from test_proofs import RIVALS, register
 from textgateway import TextGateway
 
 SOMEBODY = "green lamps along the pier"
+WRONG, LOCKED = "We could not sign you in", "Too many wrong passwords"
+#: Wrong passwords that close an account for a minute.
+TRIES = 10
+#: Wrong codes that end one sign-in.
+CODE_TRIES = 5
 on_postgres = pytest.mark.skipif(not engine.POSTGRES, reason="several nodes need PostgreSQL")
 
 
@@ -116,7 +121,7 @@ def pair(tmp_path_factory):
         yield nodes
         # With nobody at fault each message went out once.
         keys = [text.key for text in gateway.texts]
-        assert keys and len(keys) == len(set(keys))
+        assert len(keys) == len(set(keys))
     finally:
         nodes.stop()
         engine.forget(nodes.data)
@@ -211,14 +216,14 @@ def test_a_session_ended_at_one_node_is_gone_at_the_other(pair):
 @pytest.mark.engines
 def test_wrong_passwords_are_counted_over_all_nodes(pair):
     pair.cli("user", "add", "walker", "--password-stdin", stdin=SOMEBODY + "\n")
-    guesses = [f"guess number {guess}" for guess in range(9)]
+    guesses = [f"guess number {guess}" for guess in range(TRIES - 1)]
     for guess in guesses:  # by turns
-        assert "Too many wrong passwords" not in Raw(pair.port).sign_in("walker", guess).answer.text
+        assert WRONG in Raw(pair.port).sign_in("walker", guess).answer.text
     locking = Raw(pair.port).sign_in("walker", "one guess too many")
     assert locking.answer.status < 500
     for node in pair.nodes:
         right = Raw(pair.port, via=node.port).sign_in("walker", SOMEBODY)
-        assert "Too many wrong passwords" in right.answer.text, right.answer.heading
+        assert LOCKED in right.answer.text, right.answer.heading
     pair.advance(minutes=1, milliseconds=1)
     assert Raw(pair.port).sign_in("walker", SOMEBODY).path.startswith("/flows/"), "a minute, and it is open"
 
@@ -227,5 +232,70 @@ def test_wrong_passwords_are_counted_over_all_nodes(pair):
     pages = [Raw(pair.port).get("/sign-in") for _ in range(RIVALS)]
     answers = all_at_once([page.prepare("/sign-in", name="runner", password=f"guess {i} of many") for i, page in enumerate(pages)])
     assert [a.status for a in answers if a.status >= 500 and a.status != 503] == []
-    compared = [a for a in answers if re.search("We could not sign you in", a.text)]
-    assert len(compared) <= 10, f"{len(compared)} were compared"
+    compared = [a for a in answers if WRONG in a.text]
+    seen = Counter((a.status, a.heading) for a in answers)
+    assert 1 <= len(compared) <= TRIES, f"{len(compared)} were compared, the answers were {seen}"
+    # Who was told to come back was not counted.
+    for guess in range(TRIES - len(compared)):
+        assert WRONG in Raw(pair.port).sign_in("runner", f"guess {guess} afterwards").answer.text, seen
+    for node in pair.nodes:
+        right = Raw(pair.port, via=node.port).sign_in("runner", SOMEBODY)
+        assert LOCKED in right.answer.text, f"{right.answer.heading} at node {node.number}, the answers were {seen}"
+
+
+@on_postgres
+@pytest.mark.engines
+@pytest.mark.parametrize(("whose", "budget"), [("a stranger's", 10), ("the owner's", 20)], ids=["stranger", "owner"])
+def test_wrong_codes_use_up_one_budget_over_all_nodes(pair, whose, budget):
+    pair.advance(hours=25)  # what others spent is over
+    cookies = {}
+    if whose == "the owner's":
+        cookies = ben_signed_in(pair).get("/sign-out").submit("/sign-out").cookies
+    # One more than the budget is for, which stays untouched.
+    waiting = [asked_for_a_code(pair, cookies) for _ in range(budget // CODE_TRIES + 1)]
+    untouched, code = waiting.pop()
+    for guess in range(budget):
+        raw, right = waiting[guess // CODE_TRIES]
+        said = raw.by(pair.nodes[guess % 2].port).submit("/answer", code=f"{(int(right) + 1) % 10**6:06}").answer
+        last = guess % CODE_TRIES == CODE_TRIES - 1
+        assert ("Too many wrong codes" if last else "That code did not match") in said.text, f"{guess + 1}: {said.heading}"
+    for node in pair.nodes:
+        late = Raw(pair.port, dict(untouched.cookies), untouched.answer, untouched.path, node.port).submit("/answer", code=code)
+        anew = Raw(pair.port, dict(cookies), via=node.port).sign_in("ben", PASSWORDS["ben"])
+        for raw in (late, anew):
+            assert "Too many tries" in raw.answer.text and not raw.has_form("/answer"), f"{raw.answer.heading} at node {node.number}"
+    # The budgets are for a day and for an hour.
+    pair.advance(hours=1 if cookies else 24)
+    raw, code = asked_for_a_code(pair, cookies)
+    assert raw.submit("/answer", code=code).path == "/"
+
+
+def asked_for_a_code(pair: Nodes, cookies: dict[str, str], via: int | None = None) -> tuple[Raw, str]:
+    """Ben in this browser with the password right, and the code that was texted for it, asked for or not."""
+    raw = Raw(pair.port, dict(cookies), via=via).sign_in("ben", PASSWORDS["ben"])
+    if not raw.has_form("/answer"):
+        raw.submit("/use")
+    assert raw.answer.heading == TEXT_CODE, raw.answer.heading
+    return raw, pair.latest_code(BEN_PHONE)
+
+
+@on_postgres
+@pytest.mark.engines
+def test_texts_to_one_person_are_counted_over_all_nodes(pair):
+    pair.advance(hours=25)
+    limit, before = 10, len(pair.gateway.to(BEN_PHONE))
+    # The first text comes by itself; the others wait to be asked for, each at the node whose turn it is.
+    first, *others = [Raw(pair.port).sign_in("ben", PASSWORDS["ben"]) for _ in range(limit + 4)]
+    assert first.answer.heading == TEXT_CODE and all(raw.answer.heading == "Shall we send you a code?" for raw in others)
+    for asked, raw in enumerate(others, start=2):
+        node = pair.nodes[asked % 2]
+        raw = raw.by(node.port).submit("/use")
+        if asked <= limit:
+            assert raw.answer.heading == TEXT_CODE, f"{asked} at node {node.number}: {raw.answer.heading}"
+        else:
+            assert "Too many" in raw.answer.text and not raw.has_form("/answer"), f"{asked} at node {node.number}: {raw.answer.heading}"
+    wait_for("everything to be sent", lambda: not store.rows(pair.data, "SELECT id FROM outbox WHERE state = 'waiting'") or None)
+    assert len(pair.gateway.to(BEN_PHONE)) - before == limit
+    pair.advance(hours=1)
+    for node in pair.nodes:
+        asked_for_a_code(pair, {}, node.port)

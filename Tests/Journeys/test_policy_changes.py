@@ -63,6 +63,7 @@ def test_his_default_is_the_text_as_he_proved_it(server, new_person):
     reaches_only_a_challenge(server, new_person)
 
 
+@pytest.mark.engines
 def test_the_bridge_is_crossed_once(server, new_person):
     change_policy(server, NO_TEXT)
     reaches_only_a_challenge(server, new_person)

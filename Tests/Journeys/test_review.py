@@ -1,5 +1,7 @@
 """Security info is looked through now and then. Cara's review is due, and the directory knows a number nobody confirmed."""
 
+import pytest
+
 from stories import (
     APP_CODE,
     CARA_DIRECTORY_PHONE,
@@ -28,6 +30,7 @@ def counts_for(server, method: str) -> list[str]:
     return next(sorted(m["countsFor"]) for m in shown["methods"] if m["method"] == method)
 
 
+@pytest.mark.engines
 def test_looks_good(server, new_person):
     cara, app = to_the_review(server, new_person)
     assert "Default" in row(cara, "Authenticator app").inner_text() and CARA_MAIL in row(cara, "Email").inner_text()

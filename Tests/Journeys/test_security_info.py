@@ -1,5 +1,7 @@
 """“Keep your account secure”: what is registered, and adding, changing and deleting it after a fresh proof."""
 
+import pytest
+
 from stories import (
     APP_CODE,
     BEN_MAIL,
@@ -61,6 +63,7 @@ def test_what_the_directory_knows_is_confirmed_here_too(server, new_person):
     assert server.mailbox.latest("cara.lind@post.example").subject == "Your security info was changed"
 
 
+@pytest.mark.engines
 def test_add_change_default_and_delete(server, new_person):
     ben = new_person(server)
     sign_in_ben(ben, server)
