@@ -89,6 +89,21 @@ class Nodes(Server):
 
     # --- their life
 
+    @property
+    def running(self) -> list[Node]:
+        return [node for node in self.nodes if node.process]
+
+    def let_run(self, count: int) -> None:
+        """Only so many of them from now on; to the balancer the others are places where nobody listens."""
+        for node in self.nodes[count:]:
+            if node.process:
+                node.stop()
+        missing = [node for node in self.nodes[:count] if not node.process]
+        for node in missing:
+            self.launch(node)
+        for node in missing:
+            node.wait_ready()
+
     def start(self) -> None:
         if not self._configuration.exists():
             self._make()
@@ -115,7 +130,7 @@ class Nodes(Server):
         raise AssertionError("several processes have no one id")
 
     def stop(self, kill: bool = False) -> None:
-        running = [node for node in self.nodes if node.process]
+        running = self.running
         if not running:
             return
         self._learn()

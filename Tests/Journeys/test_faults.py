@@ -1,6 +1,6 @@
 """The fault run: people at work through a balancer while nodes are killed and paused, cut off from the database with a word and without
-one, and the database itself is stopped, restarted and killed, at last for good, so that its standby takes over. What each of them was
-told is compared with the store.
+one, and the database itself is stopped, restarted and killed, at last for good, so that its standby takes over. Two nodes take part and
+three, by turns. What each of them was told is compared with the store.
 
     CONVERGE_FAULT_RUN=10 CONVERGE_TEST_ENGINE=postgres scripts/with-postgres scripts/journeys -k test_faults"""
 
@@ -66,9 +66,9 @@ def cable(server_of_ours):
 
 @pytest.fixture
 def cluster(cable, request, tmp_path, mailbox):
-    """Two nodes whose sessions at the database can be told apart. That a commit is there when it is confirmed is theirs to ask for: the
-    server's own setting is another one."""
-    yield from two_nodes(request, tmp_path, mailbox, cable)
+    """Three nodes, of which a round may do without the last, and whose sessions at the database can be told apart. That a commit is there
+    when it is confirmed is theirs to ask for: the server's own setting is another one."""
+    yield from some_nodes(3, request, tmp_path, mailbox, cable)
 
 
 @pytest.fixture
@@ -84,16 +84,16 @@ def servers(monkeypatch):
         servers.stop()
 
 
-@pytest.fixture
-def cluster_of_two(servers, request, tmp_path, mailbox):
-    """The same over that pair."""
-    yield from two_nodes(request, tmp_path, mailbox)
+@pytest.fixture(params=[2, 3], ids=["two-nodes", "three-nodes"])
+def cluster_over_both(servers, request, tmp_path, mailbox):
+    """Nodes over that pair of servers."""
+    yield from some_nodes(request.param, request, tmp_path, mailbox)
 
 
-def two_nodes(request, tmp_path, mailbox, cable: Relay | None = None):
+def some_nodes(count: int, request, tmp_path, mailbox, cable: Relay | None = None):
     gateway = TextGateway()
     gateway.start()
-    nodes = Nodes(tmp_path, _relay(mailbox), 2, gateway, patience=BALANCER)
+    nodes = Nodes(tmp_path, _relay(mailbox), count, gateway, patience=BALANCER)
     nodes.mailbox = mailbox
     request.node.converge_server = nodes
     for node in nodes.nodes:
@@ -117,14 +117,14 @@ class Faults:
         self.nodes, self.chance, self.ctl, self.cable = nodes, chance, ctl, cable
         self.all = [
             self.one_node_is_killed, self.the_database_is_restarted, self.one_node_is_paused, self.the_database_is_killed,
-            self.both_nodes_are_killed, self.one_node_is_paused_for_long, self.one_node_is_cut_off, self.the_database_is_away,
+            self.every_node_is_killed, self.one_node_is_paused_for_long, self.one_node_is_cut_off, self.the_database_is_away,
             self.one_node_is_paused_beyond_every_limit, self.one_node_hears_nothing_of_the_database,
         ]
         #: What takes so long that once is enough.
         self.long = self.all[-2:]
 
     def _one(self) -> Node:
-        return self.chance.choice(self.nodes.nodes)
+        return self.chance.choice(self.nodes.running)
 
     def _start(self, *nodes: Node) -> None:
         for node in nodes:
@@ -138,10 +138,11 @@ class Faults:
         time.sleep(self.chance.uniform(0.5, 2))
         self._start(node)
 
-    def both_nodes_are_killed(self) -> None:
-        for node in self.nodes.nodes:
+    def every_node_is_killed(self) -> None:
+        nodes = self.nodes.running
+        for node in nodes:
             node.stop(kill=True)
-        self._start(*self.nodes.nodes)
+        self._start(*nodes)
 
     def one_node_is_paused(self) -> None:
         self._pause(BALANCER * 0.6)
@@ -194,14 +195,16 @@ def test_nothing_confirmed_is_lost_and_nothing_opens_twice(cluster, server_of_ou
     faults = Faults(cluster, work.chance, server_of_ours, cable)
     for round in range(ROUNDS):
         fault = faults.all[round % len(faults.all)]
+        # By turns, and when a fault comes again it meets the other number.
+        cluster.let_run(2 + (round + round // len(faults.all)) % 2)
         work.round(fault, times=1 if fault in faults.long else TIMES)
     work.judge(at_least=ROUNDS)
     planted(cluster, work.walkers)
 
 
-def test_the_primary_dies_and_its_standby_takes_over(cluster_of_two, servers):
+def test_the_primary_dies_and_its_standby_takes_over(cluster_over_both, servers):
     """With nobody who starts a node again or tells it of the other server."""
-    work, nodes = Work(cluster_of_two), cluster_of_two.nodes
+    work, nodes = Work(cluster_over_both), cluster_over_both.nodes
     before = [node.process.pid for node in nodes]
 
     def the_primary_is_killed_and_the_standby_promoted() -> None:
@@ -238,6 +241,7 @@ class Work:
     def round(self, fault, times: int = TIMES, name: str | None = None) -> None:
         """A fault some times while they work; then they stop, and their books are compared with the store."""
         nodes, walkers, before = self.nodes, self.walkers, self.told()
+        running, served = nodes.running, len(nodes.balancer.answered_by)
         for walker in walkers:
             walker.start()
         with Ticking(nodes):
@@ -250,8 +254,11 @@ class Work:
         with Ticking(nodes):
             for walker in walkers:
                 assert walker.join(120), f"{walker.user} waits for ever, round {self.rounds}"
-        for node in nodes.nodes:
+        assert nodes.running == running, "who began the round ends it"
+        for node in running:
             node.wait_ready()
+        took_part = sorted(set(nodes.balancer.answered_by[served:]))
+        assert took_part == [node.number - 1 for node in running], f"answers came from {took_part}"
         found = [entry for walker in walkers for entry in walker.wrong] + [entry for walker in walkers for entry in settled(walker)]
         found += [("undelivered", text) for text in undelivered(nodes)]
         for walker in walkers:
@@ -260,7 +267,7 @@ class Work:
         self.rounds += 1
         did = self.told() - before
         what = name or f"{times} times {fault.__name__.replace('_', ' ')}"
-        print(f"{self.rounds:3}. {what}: " + ", ".join(f"{n} {what}" for what, n in sorted(did.items())))
+        print(f"{self.rounds:3}. {len(took_part)} nodes, {what}: " + ", ".join(f"{n} {what}" for what, n in sorted(did.items())))
         for kind, text in found:
             print(f"     {kind}: {text}")
         nodes.advance(hours=25)
