@@ -57,7 +57,7 @@ public struct PasswordLockOutcome: Hashable, Sendable {
     /// Whether the password may be compared at all. If not, nothing tells a right one from a wrong one.
     public let allowed: Bool
     /// The state to store *before* the comparison, so that guesses made at once are all counted. When it was right, store `open`
-    /// afterwards; when it could not be compared (overload, a fault), put the former state back.
+    /// afterwards; when it could not be compared (overload, a fault), `takingBack`.
     public let state: PasswordLockState
     /// Whether it was counted; a repeated one is not.
     public let counted: Bool
@@ -84,6 +84,15 @@ extension PasswordLockRule {
         let until = isRepeated ? nil : lock(afterWrong: wrong).map { now + $0 }
         let next = PasswordLockState(wrong: wrong, lockedUntil: until, remembered: others + [RememberedGuess(hash: text, at: now)])
         return PasswordLockOutcome(allowed: true, state: next, counted: !isRepeated, until: until)
+    }
+
+    /// What is stored without a guess that could not be compared after all. What others guessed before and meanwhile stays counted: else
+    /// whoever can overload the server would guess for ever.
+    public func takingBack(_ guess: PasswordLockOutcome, from stored: PasswordLockState) -> PasswordLockState {
+        guard guess.counted, stored.wrong > 0, let own = guess.state.remembered.last else { return stored }
+        return PasswordLockState(
+            wrong: stored.wrong - 1, lockedUntil: stored.lockedUntil == guess.until ? nil : stored.lockedUntil,
+            remembered: stored.remembered.filter { $0.hash != own.hash })
     }
 
     /// Until when the account is locked; nil when it is not.

@@ -113,10 +113,10 @@ struct PasswordDoor: Sendable {
         return try await instance.hasher.verify(normalised, against: hash.text)
     }
 
-    /// A password that could not be compared: nothing stays of the guess.
+    /// A password that could not be compared: nothing stays of that guess.
     private func forgive(_ attempt: Attempt) async throws {
         let instance = self.instance
-        try await instance.database.write { db in try instance.passwordLocks.open(attempt.lockKey, db) }
+        try await instance.database.write { db in try instance.passwordLocks.takeBack(attempt.guess, attempt.lockKey, db) }
     }
 
     private func renewHash(_ record: PersonRecord, _ password: Secret) async throws {

@@ -10,6 +10,12 @@ struct PasswordLockStore: Sendable {
         return outcome
     }
 
+    /// Takes a guess back that could not be compared; all others stay counted.
+    func takeBack(_ guess: PasswordLockOutcome, _ key: String, _ db: any Connection) throws {
+        let stored = try state(key, db), state = PasswordLockRule.standard.takingBack(guess, from: stored)
+        if state != stored { try save(key, state, db) }
+    }
+
     /// Until when somebody is locked; nil when not.
     func lockedUntil(_ key: String, now: Moment, _ db: any Connection) throws -> Moment? {
         PasswordLockRule.standard.lockedUntil(try state(key, db), at: now)

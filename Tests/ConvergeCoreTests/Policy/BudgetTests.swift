@@ -140,6 +140,20 @@ struct PasswordLockTests {
         #expect(rule.lock(afterWrong: 0) == nil)
     }
 
+    @Test func `a guess that could not be compared is taken back, and all others stay counted`() {
+        let before = wrong(8), guess = rule.guess(before, hash: [98], at: start)
+        #expect(rule.takingBack(guess, from: guess.state) == before)
+        // Somebody guessed wrong meanwhile, and that locked.
+        let rival = rule.guess(guess.state, hash: [99], at: start), after = rule.takingBack(guess, from: rival.state)
+        #expect(after.wrong == 9 && after.lockedUntil == rival.until && rival.until != nil)
+        // Its own lock goes with it.
+        #expect(rule.takingBack(rival, from: rival.state) == guess.state)
+        // The same guess again was not counted, and a right one meanwhile forgot all.
+        let again = rule.guess(guess.state, hash: [98], at: start.after(5))
+        #expect(rule.takingBack(again, from: again.state) == again.state && again.state.wrong == 9)
+        #expect(rule.takingBack(guess, from: .open) == .open)
+    }
+
     @Test func `a right password, a new one or an unlock starts again`() {
         #expect(rule.lockedUntil(.open, at: start) == nil)
         #expect(rule.guess(.open, hash: [1], at: start).state.wrong == 1)
