@@ -165,6 +165,8 @@ public final class PostgresDatabase: Database {
             // A connection that broke long ago shows when it is waited for. If that were the end of the transaction, nobody would know
             // what became of it, and it could not run again.
             if isWrite, session.trips == before { try connection.settle() }
+            // What was asked and not taken may fail, and the end of a read, for which nobody waits, would be left out with it.
+            if !isWrite, session.isOwed { try connection.settle() }
             // A statement that failed and was shrugged off would turn the commit into a rollback without a word.
             if isWrite, let failed = connection.failure { throw failed }
             try end(session, isWrite: isWrite)

@@ -119,6 +119,9 @@ final class PostgresSession {
     /// The server's version, for example 150007.
     var serverVersion: Int { Int(PQserverVersion(connection)) }
 
+    /// Whether something was posted of which nobody knows yet what became of it.
+    var isOwed: Bool { !awaited.isEmpty }
+
     // MARK: statements
 
     /// Runs a statement without bindings: `COMMIT`, `LISTEN`.
