@@ -78,18 +78,24 @@ extension PasswordLockRule {
         let state = current(stored, at: now)
         if let until = state.lockedUntil { return PasswordLockOutcome(allowed: false, state: state, counted: false, until: until) }
         let text = Hex.encode(hash)
-        let isRepeated = state.remembered.contains { equalInConstantTime(Array($0.hash.utf8), Array(text.utf8)) }
+        let former = state.remembered.first { equalInConstantTime(Array($0.hash.utf8), Array(text.utf8)) }
+        let isRepeated = former != nil
+        // Later than before, so that the first of two at once cannot be taken back when the second was compared for nothing.
+        let last = former.map { max(now, $0.at + Span(ms: 1)) } ?? now
         let others = state.remembered.filter { $0.hash != text }.suffix(Self.maximumRemembered - 1)
         let wrong = isRepeated ? state.wrong : min(state.wrong, Int.max - 1) + 1
         let until = isRepeated ? nil : lock(afterWrong: wrong).map { now + $0 }
-        let next = PasswordLockState(wrong: wrong, lockedUntil: until, remembered: others + [RememberedGuess(hash: text, at: now)])
+        let next = PasswordLockState(wrong: wrong, lockedUntil: until, remembered: others + [RememberedGuess(hash: text, at: last)])
         return PasswordLockOutcome(allowed: true, state: next, counted: !isRepeated, until: until)
     }
 
     /// What is stored without a guess that could not be compared after all. What others guessed before and meanwhile stays counted: else
-    /// whoever can overload the server would guess for ever.
+    /// whoever can overload the server would guess for ever. Where it is not remembered as it was charged, somebody opened the lock, or
+    /// typed the same again, since: then nothing is given back.
     public func takingBack(_ guess: PasswordLockOutcome, from stored: PasswordLockState) -> PasswordLockState {
-        guard guess.counted, stored.wrong > 0, let own = guess.state.remembered.last else { return stored }
+        guard guess.counted, stored.wrong > 0, let own = guess.state.remembered.last, stored.remembered.contains(own) else {
+            return stored
+        }
         return PasswordLockState(
             wrong: stored.wrong - 1, lockedUntil: stored.lockedUntil == guess.until ? nil : stored.lockedUntil,
             remembered: stored.remembered.filter { $0.hash != own.hash })

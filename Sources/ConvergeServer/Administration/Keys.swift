@@ -87,9 +87,11 @@ extension Administration {
                     "\(count) \(count == 1 ? "value is" : "values are") sealed under \(name). Run converge key reseal first. "
                         + "Nothing was changed.")
             }
+        }
+        // Not before the count is confirmed, and once; the log tells what was done.
+        try sealed.keys.retire(name)
+        try await instance.database.write { db in
             try Ledger(instance, db, now: now).note(.keyRetired, nil, by: .operatorConsole, details: ["key": name])
         }
-        // Not before the count is confirmed, and once.
-        try sealed.keys.retire(name)
     }
 }

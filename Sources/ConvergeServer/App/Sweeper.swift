@@ -38,24 +38,34 @@ public struct Sweeper: ServiceLifecycle.Service {
     private var store: SweepStore { SweepStore() }
 
     /// One round. What fails is named in the log and tried again with the next one; it keeps nothing else from being done.
-    func sweep() async {
+    ///
+    /// - Returns: what failed.
+    @discardableResult
+    func sweep() async -> [String] {
         let now = instance.world.now(), store = self.store, database = instance.database
-        // Somebody waits for this.
-        await step("accounts that were closed") { try await openBlocked(now) }
-        await step("messages too late") { try await database.write { db in try store.expireMessages(now: now, db) } }
-        await step("what was replaced") {
-            try await database.write { db in try store.forgetReplaced(before: now - CredentialStore.undoLife, db) }
-        }
         // Wrong codes against one credential in all stay counted until the owner proves another way.
         let kept = Budgets.ceiling(CredentialID(""))
+        var steps: [(name: String, work: () async throws -> Void)] = [
+            // Somebody waits for this.
+            ("accounts that were closed", { try await openBlocked(now) }),
+            ("messages too late", { try await database.write { db in try store.expireMessages(now: now, db) } }),
+            (
+                "what was replaced",
+                { try await database.write { db in try store.forgetReplaced(before: now - CredentialStore.undoLife, db) } }
+            ),
+        ]
         for over in store.over(before: now - Self.grace, empty: now - Self.emptyGrace, keeping: kept) {
-            await step(over.table) { try await delete(over) }
+            steps.append((over.table, { try await delete(over) }))
         }
-        await step("locks") { try await sweepLocks(now) }
-    }
-
-    private func step(_ name: String, _ work: () async throws -> Void) async {
-        do { try await work() } catch { instance.log.error("sweep failed", metadata: ["step": "\(name)", "reason": "\(error)"]) }
+        steps.append(("locks", { try await sweepLocks(now) }))
+        var failed: [String] = []
+        for step in steps where !Task.isCancelled {
+            do { try await step.work() } catch {
+                failed.append(step.name)
+                instance.log.error("sweep failed", metadata: ["step": "\(step.name)", "reason": "\(error)"])
+            }
+        }
+        return failed
     }
 
     /// Opens accounts again that a fraud report closed for a while.

@@ -47,15 +47,18 @@ final class Signal: Sendable {
 }
 
 extension Signal {
-    /// Looks for news until there is some or the time is over: at once, at each signal, and each second in case one was missed. As a signal
-    /// may be meant for somebody else, nobody looks more often than four times a second.
-    func look<Found>(for time: Duration, _ look: () async throws -> (found: Found, isNews: Bool)) async throws -> Found {
-        let clock = ContinuousClock(), end = clock.now + time
+    /// Looks for news until there is some, or so many times: at once, at each signal, and a second later in case one was missed. As a
+    /// signal may be meant for somebody else, nobody looks more often than four times a second.
+    func look<Found>(times: Int, _ look: () async throws -> (found: Found, isNews: Bool)) async throws -> Found {
+        var left = times
         while true {
-            let seen = generation, began = clock.now, (found, isNews) = try await look()
-            if isNews || clock.now >= end || Task.isCancelled { return found }
-            await wait(since: seen, atMost: min(.seconds(1), end - clock.now))
-            try? await clock.sleep(until: began + .milliseconds(250))
+            let seen = generation, pause = Task { _ = try? await Task.sleep(for: .milliseconds(250)) }
+            defer { pause.cancel() }
+            let (found, isNews) = try await look()
+            left -= 1
+            if isNews || left <= 0 || Task.isCancelled { return found }
+            await wait(since: seen, atMost: .seconds(1))
+            await pause.value
         }
     }
 }

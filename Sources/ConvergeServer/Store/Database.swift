@@ -4,6 +4,8 @@ public enum StoreError: Error, Hashable, Sendable {
     case conflict(constraint: String)
     /// Somebody else held the lock for longer than the time-out; the transaction may be tried again.
     case busy
+    /// Somebody else held the lock for longer than this transaction waits for one.
+    case held
     /// A value exceeds what the engine takes.
     case tooLarge
     /// The disk is full.
@@ -23,7 +25,7 @@ extension StoreError {
     /// The store as it stands cannot write; the next try may.
     var isPassing: Bool {
         switch self {
-        case .busy, .full, .unavailable: true
+        case .busy, .held, .full, .unavailable: true
         default: false
         }
     }
@@ -34,7 +36,7 @@ extension StoreError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .conflict(let constraint): "The store refused a value: \(constraint)"
-        case .busy: "The store is busy. Try again in a moment."
+        case .busy, .held: "The store is busy. Try again in a moment."
         case .tooLarge: "A value is larger than the store takes."
         case .full: "The disk is full."
         case .inUse(let path): "\(path) is being restored. Try again afterwards."

@@ -66,28 +66,31 @@ public final class KeyRing: Sendable {
         var sealing: [String: SymmetricKey]
         /// A key that opens, and will seal when the ring is rotated.
         var next: String?
+        /// The highest number that a key was ever named with.
+        var highest: Int
         /// The file as it was read.
         var mark: FileMark?
 
-        init(active: String, next: String? = nil, secrets: [String: Secret], mark: FileMark? = nil) {
+        init(active: String, next: String? = nil, secrets: [String: Secret], highest: Int = 0, mark: FileMark? = nil) {
             self.active = active
             self.next = next
+            self.highest = secrets.keys.compactMap { Int($0.dropFirst()) }.reduce(highest, max)
             self.secrets = secrets
             self.mark = mark
             sealing = secrets.mapValues { KeyRing.derive($0, "converge sealing v1") }
         }
 
-        /// The same with a key more, whose name no key that is there is older than.
+        /// The same with a key more, under a name that no key ever had.
         func adding(_ secret: Secret) -> Keys {
-            let number = secrets.keys.compactMap { Int($0.dropFirst()) }.max() ?? 0
-            let name = "k\(number + 1)"
-            return Keys(active: active, next: name, secrets: secrets.merging([name: secret]) { $1 }, mark: mark)
+            let name = "k\(highest + 1)"
+            return Keys(active: active, next: name, secrets: secrets.merging([name: secret]) { $1 }, highest: highest, mark: mark)
         }
     }
 
     private struct File: Codable {
         var active: String
         var next: String?
+        var highest: Int?
         var hash: Data
         var keys: [String: Data]
     }
@@ -155,7 +158,9 @@ public final class KeyRing: Sendable {
             file.keys.keys.allSatisfy({ !$0.isEmpty && !$0.contains(".") })
         else { throw KeyRingError.unreadable(path: path, reason: "a key is missing, has a wrong length or a wrong name") }
         return (
-            Keys(active: file.active, next: file.next, secrets: file.keys.mapValues { Secret(bytes: Array($0)) }, mark: mark),
+            Keys(
+                active: file.active, next: file.next, secrets: file.keys.mapValues { Secret(bytes: Array($0)) }, highest: file.highest ?? 0,
+                mark: mark),
             Secret(bytes: Array(file.hash))
         )
     }
@@ -178,7 +183,9 @@ public final class KeyRing: Sendable {
     }
 
     private func file(_ keys: Keys) -> File {
-        File(active: keys.active, next: keys.next, hash: Data(hash.bytes), keys: keys.secrets.mapValues { Data($0.bytes) })
+        File(
+            active: keys.active, next: keys.next, highest: keys.highest, hash: Data(hash.bytes),
+            keys: keys.secrets.mapValues { Data($0.bytes) })
     }
 
     private static func save(_ file: File, _ path: String, replacing: Bool) throws {
@@ -232,7 +239,7 @@ public final class KeyRing: Sendable {
     public func rotate() throws -> String {
         try change { keys in
             if keys.next == nil { keys = keys.adding(Secret(bytes: random(32))) }
-            keys = Keys(active: keys.next ?? keys.active, secrets: keys.secrets, mark: keys.mark)
+            keys = Keys(active: keys.next ?? keys.active, secrets: keys.secrets, highest: keys.highest, mark: keys.mark)
             return keys.active
         }
     }
@@ -243,7 +250,8 @@ public final class KeyRing: Sendable {
             guard name != keys.active else { throw KeyRingError.inUse(name) }
             guard keys.secrets[name] != nil else { throw KeyRingError.unknownKey(name) }
             let next = keys.next == name ? nil : keys.next
-            keys = Keys(active: keys.active, next: next, secrets: keys.secrets.filter { $0.key != name }, mark: keys.mark)
+            let left = keys.secrets.filter { $0.key != name }
+            keys = Keys(active: keys.active, next: next, secrets: left, highest: keys.highest, mark: keys.mark)
         }
     }
 

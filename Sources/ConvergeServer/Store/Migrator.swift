@@ -105,16 +105,16 @@ public struct Migrator: Sendable {
         return applied
     }
 
-    /// How often a table is asked for that others hold: for an hour, the time of a large backup.
+    /// How often a table is asked for that others hold: for about an hour, the time of a large backup.
     private static let triesMax = 720
 
     /// Again and again while somebody holds a table, with room between for those who only use it.
     private func applyPatiently(_ migration: Migration, to database: any Database, now: Moment) async throws -> Bool {
         for _ in 1..<(database.dialect == .postgres ? Self.triesMax : 1) {
-            do { return try await apply(migration, to: database, now: now) } catch StoreError.busy {}
+            do { return try await apply(migration, to: database, now: now) } catch StoreError.held {}
             try await Task.sleep(for: .seconds(3))
         }
-        do { return try await apply(migration, to: database, now: now) } catch StoreError.busy {
+        do { return try await apply(migration, to: database, now: now) } catch StoreError.held {
             throw MigrationError.failed(
                 number: migration.number, name: migration.name, reason: "somebody holds a table, a backup or a long report. Try again then")
         }
@@ -155,7 +155,7 @@ public struct Migrator: Sendable {
                     """)
                 return true
             }
-        } catch let error as StoreError where error != .busy {
+        } catch let error as StoreError where error != .held {
             throw MigrationError.failed(number: migration.number, name: migration.name, reason: "\(error)")
         }
     }

@@ -136,10 +136,13 @@ public struct OutboxStore: Sendable {
         }.sorted { ($0.notAfter, $0.createdAt, $0.id) < ($1.notAfter, $1.createdAt, $1.id) }
     }
 
-    /// How many messages of each kind wait, and since when the oldest does.
+    /// How many messages of each kind that is known here wait, and since when the oldest does.
     func backlog(_ db: any Connection) throws -> [OutboxMessage.Kind: (count: Int, oldest: Moment)] {
         try db.rows("SELECT kind, COUNT(*) AS n, MIN(created_ms) AS oldest FROM outbox WHERE state = 'waiting' GROUP BY kind")
-            .reduce(into: [:]) { $0[try $1.choice("kind", as: OutboxMessage.Kind.self)] = (try $1.int("n"), try $1.moment("oldest")) }
+            .reduce(into: [:]) { known, row in
+                guard let kind = OutboxMessage.Kind(rawValue: try row.text("kind")) else { return }
+                known[kind] = (try row.int("n"), try row.moment("oldest"))
+            }
     }
 
     public func open(_ record: OutboxRecord) throws -> OutboxMessage {

@@ -68,7 +68,7 @@ public struct Front: Sendable {
         } catch let overload as Overloaded {
             let seconds = overload.retryAfterSeconds
             return Self.again(OverloadedPage(retryAfter: seconds, again: arrival.path), after: seconds)
-        } catch StoreError.busy {
+        } catch let error as StoreError where error == .busy || error == .held {
             instance.log.warning("store busy", metadata: ["request": "\(arrival.id)", "route": "\(route?.path ?? "none")"])
             return Self.again(OverloadedPage(retryAfter: 2, again: arrival.path), after: 2)
         } catch StoreError.full {

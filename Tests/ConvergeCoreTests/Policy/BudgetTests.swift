@@ -152,6 +152,11 @@ struct PasswordLockTests {
         let again = rule.guess(guess.state, hash: [98], at: start.after(5))
         #expect(rule.takingBack(again, from: again.state) == again.state && again.state.wrong == 9)
         #expect(rule.takingBack(guess, from: .open) == .open)
+        // The second of two copies at once costs nothing, so the first is not given back; nor is the guess of somebody else after an unlock.
+        let copy = rule.guess(guess.state, hash: [98], at: start)
+        #expect(rule.takingBack(guess, from: copy.state) == copy.state && copy.state.wrong == 9)
+        let afterwards = rule.guess(.open, hash: [5], at: start).state
+        #expect(rule.takingBack(guess, from: afterwards) == afterwards)
     }
 
     @Test func `a right password, a new one or an unlock starts again`() {

@@ -41,7 +41,7 @@ import Testing
         try await fill()
         let tables = ["outbox", "flow", "session", "notice_link", "delivery_trouble"]
         for table in tables { #expect(try await count(table, kit) == 10) }
-        await Sweeper(instance, portion: 2).sweep()
+        #expect(await Sweeper(instance, portion: 2).sweep() == [])
         for table in tables { #expect(try await count(table, kit) == 5, "\(table)") }
         // The ceilings of both weeks, the other counters of this one.
         #expect(try await count("budget", kit) == 15)
@@ -53,10 +53,10 @@ import Testing
     {
         let kit = try await DeliveryKit(engine: engine), id = try await kit.insertText(life: .minutes(5))
         kit.clock.advance(by: Span(ms: 299_999))
-        await Sweeper(kit.instance).sweep()
+        #expect(await Sweeper(kit.instance).sweep() == [])
         #expect(try await kit.standing(id).state == "waiting")
         kit.clock.advance(by: Span(ms: 1))
-        await Sweeper(kit.instance).sweep()
+        #expect(await Sweeper(kit.instance).sweep() == [])
         #expect(try await kit.standing(id) == DeliveryKit.Standing(state: "expired", isWiped: true, tries: 0))
         try await kit.close()
     }
@@ -75,10 +75,10 @@ import Testing
             }
         }
         kit.clock.advance(by: .hours(1))
-        await Sweeper(instance, portion: 2).sweep()
+        #expect(await Sweeper(instance, portion: 2).sweep() == [])
         #expect(try await count("outbox", kit) == 6)
         kit.clock.advance(by: Span(ms: 1))
-        await Sweeper(instance, portion: 2).sweep()
+        #expect(await Sweeper(instance, portion: 2).sweep() == [])
         #expect(try await count("outbox", kit) == 3)
         #expect(try await count("outbox WHERE state = 'sent'", kit) == 3)
         try await kit.close()
@@ -99,16 +99,16 @@ import Testing
             _ = try await instance.database.write { db in try instance.passwordLocks.guess(key, hash: [1, 2, 3], now: now, db) }
         }
         try await guess()
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await stored()?.remembered.count == 1)
         kit.clock.advance(by: .hours(1))
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await stored() == PasswordLockState(wrong: 1, lockedUntil: nil, remembered: []))
         kit.clock.advance(by: .days(30))
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await stored()?.wrong == 1)
         kit.clock.advance(by: Span(ms: 1))
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await stored() == nil)
         try await kit.close()
     }

@@ -302,7 +302,7 @@ struct AuthenticatorTests {
         try await browser.post(form.action, form.hidden)
         try await kit.connect(other)
         #expect(try await kit.phone.poll().1.problem == "replaced")
-        await Sweeper(server.instance).sweep()
+        #expect(await Sweeper(server.instance).sweep() == [])
         #expect(try await kit.phone.poll().1.problem == "replaced")
         try await browser.open("/security-info")
         try await browser.submit("/security-info/undo", ["credential": old.text])
@@ -358,12 +358,12 @@ struct AuthenticatorTests {
         #expect(!dump.contains(account.secret) && !dump.contains("=\(number) "))
         #expect(try await rows(kit) == 1)
         kit.server.clock.advance(by: .days(8))
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await rows(kit) == 1)
         try await instance.database.write { db in
             try instance.credentials.retire(kit.phone.credential, reason: "deleted", replacedBy: nil, at: now, db)
         }
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         #expect(try await rows(kit) == 0)
     }
 

@@ -178,10 +178,10 @@ struct CallTests {
         let state = { try await server.instance.database.read { db in try server.instance.people.find(ada, db)?.person.state } }
         #expect(try await state() == .blocked)
         server.clock.advance(by: .days(90))
-        await Sweeper(server.instance).sweep()
+        #expect(await Sweeper(server.instance).sweep() == [])
         #expect(try await state() == .blocked)
         server.clock.advance(by: .days(1))
-        await Sweeper(server.instance).sweep()
+        #expect(await Sweeper(server.instance).sweep() == [])
         #expect(try await state() == .enabled)
         #expect(try await server.audit(of: ada).contains { $0.activity == .unblocked })
 

@@ -47,6 +47,7 @@ import Testing
         #expect(try await kit.worker.round() == 1)
         #expect(gateway.bodies.map { $0["idempotencyKey"] } == [known])
         #expect(try await kit.standing(newer) == Standing(state: "waiting", isWiped: false, tries: 0))
+        #expect(try await OperationsRoutes.metrics(kit.instance).contains("converge_"))
         try await kit.close()
     }
 

@@ -243,7 +243,7 @@ struct PhoneGoneTests {
         server.clock.advance(by: .hours(24))
         let instance = server.instance, ada = home.ada, now = server.clock.now
         #expect(try await instance.database.read { db in try instance.credentials.undoable(of: ada, now: now, db).isEmpty })
-        await Sweeper(instance).sweep()
+        #expect(await Sweeper(instance).sweep() == [])
         let kept = try await instance.database.read { db in
             try db.rows("SELECT id FROM credential WHERE state = 'retired' AND sealed <> ''").count
         }

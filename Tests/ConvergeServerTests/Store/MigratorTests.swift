@@ -124,7 +124,11 @@ import Testing
             let files = one.merging(["0002-two.sql": "ALTER TABLE a ADD COLUMN y BIGINT"]) { $1 }
             let migrator = try migrator(files, .postgres)
             let migration = Task { try await migrator.migrate(node, now: now).count }
-            while try await old.read({ try $0.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'").isEmpty }) {
+            let standing: SQL = """
+                SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """
+            while try await old.read({ try $0.rows(standing).isEmpty }) {
                 try await Task.sleep(for: .milliseconds(20))
             }
             // Behind the migration in the line, and before it at the table.

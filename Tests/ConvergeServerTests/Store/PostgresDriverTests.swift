@@ -190,7 +190,7 @@ import Testing
     // MARK: what goes wrong, in the store's words
 
     @Test(arguments: [
-        ("disk_full", StoreError.full), ("program_limit_exceeded", .tooLarge), ("lock_not_available", .busy),
+        ("disk_full", StoreError.full), ("program_limit_exceeded", .tooLarge), ("lock_not_available", .held),
         ("foreign_key_violation", .conflict(constraint: "foreign key")),
     ])
     func `a refusal of the server is named`(condition: String, error: StoreError) async throws {

@@ -435,7 +435,8 @@ final class PostgresResult {
         case "40001", "40P01", "53200": .retry
         case "23505": .store(.conflict(constraint: constraint))  // unique_violation
         case "23503": .store(.conflict(constraint: "foreign key"))
-        case "55P03", "57014": .store(.busy)  // lock_not_available, query_canceled
+        case "55P03": .store(.held)  // lock_not_available
+        case "57014": .store(.busy)  // query_canceled
         case "53100": .store(.full)  // disk_full
         case "54000": .store(.tooLarge)  // program_limit_exceeded
         // Read-only: the server was demoted, or was a standby all along. The others: it stops, starts or has no room.

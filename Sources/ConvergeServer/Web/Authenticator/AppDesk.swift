@@ -93,15 +93,15 @@ struct AppDesk {
 
     /// What the person is asked now. Waits a moment for something new.
     func poll() async throws -> Polled {
-        let seen = request.form["seen"], patience = request.form["wait"] == "yes" ? Self.patience : .zero
-        return try await instance.approvalSignal.look(for: patience) {
+        let seen = request.form["seen"], looks = request.form["wait"] == "yes" ? Self.looks : 1
+        return try await instance.approvalSignal.look(times: looks) {
             let polled = try await look()
             return (polled, polled.requests.map(\.challenge).joined(separator: " ") != seen)
         }
     }
 
     /// A server that is told to stop waits for nobody for long.
-    private static let patience = Duration.seconds(3)
+    private static let looks = 4
 
     private func look() async throws -> Polled {
         let instance = self.instance, now = instance.world.now()

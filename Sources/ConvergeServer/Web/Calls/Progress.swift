@@ -6,7 +6,7 @@ enum ProgressRoutes {
     static let routes: [Route] = [
         .open(.get, "/flows/:id/progress") { request, instance in
             let seen = request.query["seen"], id = FlowID(request.parameters["id"] ?? "")
-            let told = try await instance.approvalSignal.look(for: patience) {
+            let told = try await instance.approvalSignal.look(times: looks) {
                 let told = try await instance.database.read { db in try look(id, request, instance, db) }
                 return (told, told.map { $0.over || $0.seen != seen } ?? true)
             }
@@ -16,7 +16,7 @@ enum ProgressRoutes {
     ]
 
     /// A page asks again by itself; a server that is told to stop waits for nobody for long.
-    private static let patience = Duration.seconds(2)
+    private static let looks = 3
 
     private struct Told: Encodable, Sendable {
         let seen: String
