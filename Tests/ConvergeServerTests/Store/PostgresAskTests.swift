@@ -11,19 +11,8 @@ import Testing
 
     private static let collision: SQL = "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$"
 
-    /// A database of its own with one session and a table of numbers.
     private func with(_ run: (PostgresDatabase, PostgresDatabase.Settings) async throws -> Void) async throws {
-        try await TestPostgres.withDatabase { settings in
-            var settings = settings
-            settings.sessions = 1
-            let database = try await PostgresDatabase(settings)
-            try await database.write { connection in
-                try connection.execute("CREATE TABLE n (id TEXT PRIMARY KEY, v BIGINT NOT NULL)")
-                try connection.execute("INSERT INTO n VALUES ('a', 1), ('b', 2), ('c', 3)")
-            }
-            try await run(database, settings)
-            try await database.close()
-        }
+        try await TestPostgres.withNumbers(["a": 1, "b": 2, "c": 3], sessions: 1, run)
     }
 
     private func run<T: Sendable>(
@@ -36,16 +25,12 @@ import Testing
         try connection.askRow("SELECT v FROM n WHERE id = \(id)").map { try $0?.int("v") }
     }
 
-    private static func process(_ connection: any Connection) throws -> Int? {
-        try connection.row("SELECT pg_backend_pid()::bigint AS n")?.int("n")
-    }
-
     /// The next transactions find what is in the table, on the session that was there before.
-    private func isUsable(_ database: PostgresDatabase, _ values: [Int], process: Int?) async throws -> Bool {
+    private func isUsable(_ database: PostgresDatabase, _ values: [Int], process: pid_t) async throws -> Bool {
         for isWrite in [false, true, false] {
             let seen = try await run(database, isWrite: isWrite) { connection in
                 let asked = try ["a", "b", "c"].map { try Self.value($0, connection) }
-                return (try Self.process(connection), try asked.map { try $0.answer() })
+                return (try connection.processID(), try asked.map { try $0.answer() })
             }
             guard seen.0 == process, seen.1 == values else {
                 Issue.record("\(seen)")
@@ -101,7 +86,7 @@ import Testing
         isWrite: Bool, taken: Int
     ) async throws {
         try await with { database, _ async throws in
-            let process = try await database.read(Self.process(_:))
+            let process = try await database.read { try $0.processID() }
             let error = await #expect(throws: StoreError.self) {
                 try await run(database, isWrite: isWrite) { connection in
                     if isWrite { try connection.execute("UPDATE n SET v = 9 WHERE id = 'a'") }
@@ -121,7 +106,7 @@ import Testing
         isWrite: Bool
     ) async throws {
         try await with { database, _ async throws in
-            let process = try await database.read(Self.process(_:)), wrong = Tally()
+            let process = try await database.read { try $0.processID() }, wrong = Tally()
             _ = try? await run(database, isWrite: isWrite) { connection in
                 if isWrite { try connection.execute("UPDATE n SET v = 9 WHERE id = 'a'") }
                 let failing = try connection.ask("SELECT 1 / (v - 2) AS v FROM n"), behind = try Self.value("c", connection)
@@ -141,7 +126,7 @@ import Testing
     @Test(arguments: [false, true], ["SELECT id, v FROM n", "SELECT v, repeat('x', 1000) AS x FROM generate_series(1, 20000) AS v"])
     func `an answer that is never taken does no harm to the next transaction`(isWrite: Bool, text: String) async throws {
         try await with { database, _ async throws in
-            let process = try await database.read(Self.process(_:))
+            let process = try await database.read { try $0.processID() }
             try await run(database, isWrite: isWrite) { connection in
                 if isWrite { try connection.later("UPDATE n SET v = 9 WHERE id = 'a'") }
                 _ = try connection.ask(SQL(raw: text))
@@ -152,7 +137,7 @@ import Testing
 
     @Test func `an answer that is never taken and says no undoes a write`() async throws {
         try await with { database, _ async throws in
-            let process = try await database.read(Self.process(_:))
+            let process = try await database.read { try $0.processID() }
             await #expect(throws: StoreError.self) {
                 try await database.write { connection in
                     try connection.execute("UPDATE n SET v = 9 WHERE id = 'a'")
@@ -182,7 +167,7 @@ import Testing
                     throw DatabaseTests.Stop()
                 }
             }
-            let process = try await database.read(Self.process(_:))
+            let process = try await database.read { try $0.processID() }
             #expect(try await isUsable(database, [1, 2, 3], process: process))
         }
     }
@@ -217,7 +202,7 @@ import Testing
             let runs = Tally()
             let seen = try await run(database, isWrite: isWrite) { connection in
                 if isWrite { try connection.execute("UPDATE n SET v = v + 10 WHERE id = 'a'") }
-                let process = try Self.process(connection) ?? 0, a = try Self.value("a", connection), b = try Self.value("b", connection)
+                let process = try connection.processID(), a = try Self.value("a", connection), b = try Self.value("b", connection)
                 if runs.add() == 1 {
                     let other = try PostgresSession(settings.address.completed(password: nil, statementSeconds: 60), deadlineSeconds: 60)
                     try other.run("SELECT pg_terminate_backend(\(process), 60000)")
