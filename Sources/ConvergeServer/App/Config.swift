@@ -32,6 +32,24 @@ public struct Config: Sendable {
         public var queue: Int
     }
 
+    /// How much is let through before it has to wait.
+    public struct Limits: Sendable {
+        /// Sign-ins in five minutes from one network that failed or are under way.
+        public var signInsPerNetwork: Int
+        /// Resets in an hour from one network in which nothing was proved.
+        public var resetsPerNetwork: Int
+        /// Codes in an hour for one network that were not answered.
+        public var codesPerNetwork: Int
+        /// Texts in an hour to one country other than the organisation's own.
+        public var textsPerCountry: Int
+        /// Calls in an hour to one of them.
+        public var callsPerCountry: Int
+        /// Codes in an hour for the organisation.
+        public var codes: Int
+        /// Calls in an hour for the organisation.
+        public var calls: Int
+    }
+
     /// Scheme, host and port, without a path: the origin of every page.
     public var publicURL: String
     public var listenHost: String
@@ -63,6 +81,7 @@ public struct Config: Sendable {
     /// Whom a push service can ask.
     public var pushContact: String
     public var passwords: Passwords
+    public var limits: Limits
     /// Certificates (PEM) of makers of authenticators; nil: none is trusted.
     public var attestationRoots: String?
     /// Path of a file of places; nil: none.
@@ -172,6 +191,7 @@ public struct Config: Sendable {
             passwords: Passwords(
                 breachedList: reader.optionalText("passwords.breachedList"), workers: reader.number("passwords.workers", in: 1...64),
                 queue: reader.number("passwords.queue", in: 0...10_000)),
+            limits: readLimits(&reader),
             attestationRoots: reader.optionalText("passkeys.attestationRoots"), placesFile: reader.optionalText("places.file"),
             logLevel: reader.choice("log.level", of: LogLevel.self, fallback: .info),
             logFormat: reader.choice("log.format", of: LogFormat.self, fallback: .json), isDemo: false)
@@ -192,6 +212,16 @@ public struct Config: Sendable {
             reader.problem("database.postgres is no connection string: words like host=db1 dbname=converge, or a postgresql:// address.")
         }
         return nil
+    }
+
+    private static func readLimits(_ reader: inout ConfigReader) -> Limits {
+        Limits(
+            signInsPerNetwork: reader.number("limits.signInsPerNetwork", in: 10...1_000_000),
+            resetsPerNetwork: reader.number("limits.resetsPerNetwork", in: 5...1_000_000),
+            codesPerNetwork: reader.number("limits.codesPerNetwork", in: 5...1_000_000),
+            textsPerCountry: reader.number("limits.textsPerCountry", in: 1...10_000_000),
+            callsPerCountry: reader.number("limits.callsPerCountry", in: 1...10_000_000),
+            codes: reader.number("limits.codes", in: 10...10_000_000), calls: reader.number("limits.calls", in: 10...10_000_000))
     }
 
     private static func readPublicURL(_ reader: inout ConfigReader) -> String {

@@ -28,7 +28,7 @@ public struct ConfigKey: Sendable, Hashable {
     }
 
     /// Every setting there is.
-    public static let all: [ConfigKey] = server + organisation + delivery + passwords + passkeys
+    public static let all: [ConfigKey] = server + organisation + delivery + passwords + passkeys + limits
 
     private static let server = [
         ConfigKey(
@@ -124,5 +124,32 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey(
             "passkeys.attestationRoots", .text, "",
             "Certificates (PEM) of makers of security keys, for a policy that asks for an attestation. Without it none is trusted.")
+    ]
+
+    // A network is an IPv4 address, or the /64 of an IPv6 address: a household, or an office behind one address.
+    private static let limits = [
+        ConfigKey(
+            "limits.signInsPerNetwork", .number, "300",
+            """
+            Sign-ins from one network (an IPv4 address, or an IPv6 /64) that may fail within five minutes before it has to wait, 10 to \
+            1000000. Those that succeed do not count. Where more than about 3000 people come from one address, raise it.
+            """),
+        ConfigKey(
+            "limits.resetsPerNetwork", .number, "60",
+            "Resets from one network in which nothing was proved, in an hour, 5 to 1000000."),
+        ConfigKey(
+            "limits.codesPerNetwork", .number, "60",
+            """
+            Codes (texts, mails, calls) for one network that were not answered, in an hour, 5 to 1000000. Where more than about 600 people \
+            who get codes come from one address, raise it to a tenth of their number.
+            """),
+        ConfigKey(
+            "limits.textsPerCountry", .number, "300",
+            "Texts in an hour to each country other than `organisation.country`, 1 to 10000000: fraud with dear numbers goes abroad."),
+        ConfigKey("limits.callsPerCountry", .number, "100", "Calls in an hour to each of them, 1 to 10000000."),
+        ConfigKey(
+            "limits.codes", .number, "5000",
+            "Codes sent for the whole organisation in an hour, answered or not, 10 to 10000000: the most that an abuse can cost."),
+        ConfigKey("limits.calls", .number, "1000", "Calls among them, 10 to 10000000."),
     ]
 }

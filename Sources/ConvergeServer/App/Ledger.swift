@@ -60,7 +60,7 @@ struct Ledger {
         if case .call(let dialled) = message.channel, !instance.config.isCountryOpenForCalls(dialled.number) {
             return Refusal(.phoneCountryClosed)
         }
-        if let until = try instance.budgets.spend(sendBudgets(message.channel, person.id), now: now, db) {
+        if let until = try instance.spend(sendBudgets(message.channel, person.id), now: now, db) {
             return Refusal(.sendBudget, until: until)
         }
         let composed = instance.letters.code(message, person: person, now: now)
@@ -131,20 +131,26 @@ struct Ledger {
         var budgets: [(key: String, rule: BudgetRule)] = [
             (Budgets.send(person), Budgets.sendsPerPerson),
             ("send:to:" + instance.keyed(channel.source, "budget"), Budgets.sendsPerDestination),
-            ("send:from:" + instance.keyed(network ?? "", "budget"), Budgets.sendsPerNetwork),
-            ("send:all", Budgets.sendsPerOrganisation),
+            Budgets.from(network, .code, instance), Budgets.codes(instance.config.limits),
         ]
         switch channel {
         case .text(let phone):
-            if let country = foreignCountry(phone) { budgets.append(("send:country:" + country, Budgets.sendsPerCountry)) }
+            if let country = foreignCountry(phone) { budgets.append(Budgets.texts(to: country, instance.config.limits)) }
         case .call(let dialled):
             // Calls cost more and disturb more: they have counts of their own beside those of everything that is sent.
             budgets.append((Budgets.calls(person), Budgets.callsPerPerson))
-            budgets.append(("call:all", Budgets.callsPerOrganisation))
-            if let country = foreignCountry(dialled.number) { budgets.append(("call:country:" + country, Budgets.callsPerCountry)) }
+            budgets.append(Budgets.calls(instance.config.limits))
+            if let country = foreignCountry(dialled.number) { budgets.append(Budgets.calls(to: country, instance.config.limits)) }
         case .email, .app: break
         }
         return budgets
+    }
+
+    /// A code that was answered does not count any more for the network that it was asked from; what it cost does.
+    func answered(_ capability: Capability, for purpose: Purpose) throws {
+        guard let kind = OutboxMessage.Kind(capability), kind != .push else { return }
+        let budgets: [Budgets.FromNetwork] = purpose == .reset ? [.code, .resetCode] : [.code]
+        try instance.budgets.giveBack(budgets.map { Budgets.from(network, $0, instance).key }, db)
     }
 
     /// The country of a number that is not the organisation's own.

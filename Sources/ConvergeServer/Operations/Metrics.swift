@@ -10,6 +10,7 @@ final class Metrics: Sendable {
         case resets = "converge_resets_total"
         case messages = "converge_messages_total"
         case reports = "converge_carrier_reports_total"
+        case limits = "converge_limits_reached_total"
         case requests = "converge_http_requests_total"
 
         var labels: [String] {
@@ -17,6 +18,7 @@ final class Metrics: Sendable {
             case .signIns, .resets: ["outcome"]
             case .challenges: ["capability", "outcome"]
             case .messages, .reports: ["kind", "outcome"]
+            case .limits: ["limit"]
             case .requests: ["method", "route", "status"]
             }
         }
@@ -28,6 +30,7 @@ final class Metrics: Sendable {
             case .resets: "Password resets and unlocks by outcome."
             case .messages: "Tries to hand a text, mail or call over, by outcome."
             case .reports: "Reports of the telephone carrier: taken, forged, late, or about nothing that is known."
+            case .limits: "What had to wait because a limit was reached, by the setting that sets it."
             case .requests: "Requests by route and status."
             }
         }

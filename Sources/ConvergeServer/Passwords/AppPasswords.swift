@@ -30,10 +30,6 @@ enum AppPasswords {
         }
     }
 
-    /// Wrong app passwords from one network. With 120 random bits nobody guesses one, so that this spares the machine, and no stranger can
-    /// lock a person's programs out.
-    private static let guesses = BudgetRule(limit: 30, window: .hours(1), lock: .minutes(15))
-
     /// Whether a program may act for a person at a service. The one check for every front end that cannot show a sign-in page.
     ///
     /// A wrong one is counted for the network that the ledger names.
@@ -43,8 +39,8 @@ enum AppPasswords {
         name: String, password: Secret, service: String, _ instance: Instance, _ ledger: Ledger
     ) throws -> PersonID? {
         let db = ledger.db, now = ledger.now
-        let budget = "app-password:from:" + instance.keyed(ledger.network ?? "", "budget")
-        guard try instance.budgets.exhausted(budget, guesses, now: now, db) == nil else { return nil }
+        let budget = Budgets.from(ledger.network, .appPassword, instance)
+        guard try instance.budgets.exhausted(budget.key, budget.rule, now: now, db) == nil else { return nil }
         guard let key = SignInName(name)?.normalised, let record = try instance.people.find(nameKey: key, db),
             record.person.state == .enabled,
             let dossier = try instance.dossier(record.id, knownBrowser: false, now: now, db), dossier.standing.mayMakeAppPasswords,
@@ -54,7 +50,7 @@ enum AppPasswords {
             equalInConstantTime(Array((content.keyedHash ?? "").utf8), Array(read.hash.utf8)),
             content.service?.compatibilityFolded == service.compatibilityFolded
         else {
-            _ = try instance.budgets.spend(budget, guesses, now: now, db)
+            _ = try instance.budgets.spend([budget], now: now, db)
             return nil
         }
         try instance.credentials.used(found.id, for: .signIn, at: now, db)

@@ -12,24 +12,27 @@ struct PasswordDoor: Sendable {
         case tooMany(until: Moment)
     }
 
-    /// The lock that a guess was charged to.
+    /// What a guess was charged to.
     struct Guess: Sendable {
         fileprivate let lockKey: String
+        fileprivate let budget: String?
     }
 
     /// What is known before the comparison.
     private struct Attempt: Sendable {
         let record: PersonRecord?
         let lockKey: String
+        /// The key of the network's budget.
+        let budget: String?
         let guess: PasswordLockOutcome
     }
 
     /// Compares a password typed for a name.
     ///
-    /// - Parameter network: the key of the budget of sign-ins from one network, which is spent first.
-    func compare(name: String, password: Secret, network: String? = nil, _ request: AnonymousRequest) async throws -> Outcome {
+    /// - Parameter network: where a sign-in comes from; its budget is spent first.
+    func compare(name: String, password: Secret, from network: String? = nil, _ request: AnonymousRequest) async throws -> Outcome {
         let attempt: Attempt
-        switch try await charge(SignInName(name)?.normalised ?? "", password, network: network, request) {
+        switch try await charge(SignInName(name)?.normalised ?? "", password, from: network, request) {
         case .failure(let spent): return .tooMany(until: spent.until)
         case .success(let charged): attempt = charged
         }
@@ -49,11 +52,14 @@ struct PasswordDoor: Sendable {
             return .refused(Refusal(.signInWrong))
         }
         try await renewHash(record, password)
-        return .right(record, guess: Guess(lockKey: attempt.lockKey))
+        return .right(record, guess: Guess(lockKey: attempt.lockKey, budget: attempt.budget))
     }
 
     /// Nothing stays of a guess that was right.
-    func forget(_ guess: Guess, _ db: any Connection) throws { try instance.passwordLocks.open(guess.lockKey, db) }
+    func forget(_ guess: Guess, _ db: any Connection) throws {
+        try instance.passwordLocks.open(guess.lockKey, db)
+        if let budget = guess.budget { try instance.budgets.giveBack([budget], db) }
+    }
 
     /// Compares the password of somebody known, for example before a voluntary change.
     func isRight(_ password: Secret, for record: PersonRecord) async throws -> Bool {
@@ -85,11 +91,12 @@ struct PasswordDoor: Sendable {
     }
 
     private func charge(
-        _ key: String, _ password: Secret, network: String?, _ request: AnonymousRequest
+        _ key: String, _ password: Secret, from network: String?, _ request: AnonymousRequest
     ) async throws -> Result<Attempt, NetworkSpent> {
         let instance = self.instance
+        let budget = network.map { Budgets.from($0, .signIn, instance) }
         return try await instance.database.write { db in
-            if let network, let until = try instance.budgets.spend(network, Budgets.signInsPerNetwork, now: request.now, db) {
+            if let budget, let until = try instance.spend([budget], now: request.now, db) {
                 return .failure(NetworkSpent(until: until))
             }
             let (record, known) = try instance.met(.named(key, in: instance.organisation), request, db)
@@ -98,7 +105,7 @@ struct PasswordDoor: Sendable {
             let normalised = PasswordText.normalised(password)?.text ?? ""
             let hash = Array(instance.keyed("\(subject):\(normalised)", "guess").utf8)
             let guess = try instance.passwordLocks.guess(lockKey, hash: hash, now: request.now, db)
-            return .success(Attempt(record: record, lockKey: lockKey, guess: guess))
+            return .success(Attempt(record: record, lockKey: lockKey, budget: budget?.key, guess: guess))
         }
     }
 
@@ -116,7 +123,10 @@ struct PasswordDoor: Sendable {
     /// A password that could not be compared: nothing stays of that guess.
     private func forgive(_ attempt: Attempt) async throws {
         let instance = self.instance
-        try await instance.database.write { db in try instance.passwordLocks.takeBack(attempt.guess, attempt.lockKey, db) }
+        try await instance.database.write { db in
+            try instance.passwordLocks.takeBack(attempt.guess, attempt.lockKey, db)
+            if let budget = attempt.budget { try instance.budgets.giveBack([budget], db) }
+        }
     }
 
     private func renewHash(_ record: PersonRecord, _ password: Secret) async throws {

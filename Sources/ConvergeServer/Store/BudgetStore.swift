@@ -15,11 +15,18 @@ public struct BudgetStore: Sendable {
     ///
     /// - Returns: nil when all allowed it, else the moment from which there is budget again.
     public func spend(_ budgets: [(key: String, rule: BudgetRule)], now: Moment, _ db: any Connection) throws -> Moment? {
+        try firstSpent(budgets, now: now, db)?.until
+    }
+
+    /// The same, and which one says no.
+    public func firstSpent(
+        _ budgets: [(key: String, rule: BudgetRule)], now: Moment, _ db: any Connection
+    ) throws -> (key: String, until: Moment)? {
         let states = try states(budgets.map(\.key), db)
         for (key, rule) in budgets {
             let result = rule.spend(states[key] ?? .unspent, at: now)
             try save(key, result.state, db)
-            if !result.allowed { return result.until ?? now }
+            if !result.allowed { return (key, result.until ?? now) }
         }
         return nil
     }

@@ -288,8 +288,8 @@ struct SecretBaselineTests {
             fromOneNetwork += try await sent(8) { ($0 % 2, numbered(round * 100 + $0), "one") }.0
             try await instance.database.write { db in try db.execute("DELETE FROM budget WHERE key LIKE 'send:person:%'") }
         }
-        #expect(fromOneNetwork == Budgets.sendsPerNetwork.limit)
-        for (prefix, limit) in [("+4916000", Budgets.sendsPerCountry.limit), ("+4477009", 400)] {
+        #expect(fromOneNetwork == instance.config.limits.codesPerNetwork)
+        for (prefix, limit) in [("+4916000", instance.config.limits.textsPerCountry), ("+4477009", 400)] {
             try await clear()
             var abroad = 0
             for round in 0..<100 {

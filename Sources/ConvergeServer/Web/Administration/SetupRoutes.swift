@@ -54,12 +54,12 @@ enum SetupRoutes {
     private static func codeRefusal(_ request: AnonymousRequest, _ instance: Instance) async throws -> Refusal? {
         guard !request.form["code"].trimmingSpaces().isEmpty else { return Refusal(.fieldEmpty) }
         return try await instance.database.write { db in
-            let key = "setup:from:" + instance.keyed(request.network, "budget")
-            if let until = try instance.budgets.spend(key, Budgets.passGuesses, now: request.now, db) {
+            let budget = Budgets.from(request.network, .setup, instance)
+            if let until = try instance.budgets.spend([budget], now: request.now, db) {
                 return Refusal(.codeTooMany, until: until)
             }
             guard try !Administration(instance).isSetupCode(request.form["code"], now: request.now, db) else {
-                try instance.budgets.clear(key, db)
+                try instance.budgets.clear(budget.key, db)
                 return nil
             }
             try Ledger(instance, db, request: request).note(

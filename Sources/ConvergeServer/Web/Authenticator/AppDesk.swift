@@ -48,13 +48,13 @@ struct AppDesk {
         let signed = AppRequest(.activate, subject: form["code"], origin: origin, at: Moment(ms: time), more: [form["key"]])
         guard key.signed(signed.bytes, signature) else { throw Problem.foreign }
         let hash = AppActivation.hash(form["code"]) { instance.keyed($0, "code") }
-        let label = BrowserName.of(request.agent), network = "activate:from:" + instance.keyed(request.network, "budget")
+        let label = BrowserName.of(request.agent), budget = Budgets.from(request.network, .activation, instance)
         let taken: Account? = try await instance.database.write { db in
-            guard try instance.budgets.spend(network, Budgets.activationsPerNetwork, now: now, db) == nil else { return nil }
+            guard try instance.budgets.spend([budget], now: now, db) == nil else { return nil }
             guard let hash, let record = try instance.authenticators.activate(hash, key: key, label: label, now: now, db),
                 let person = try instance.people.find(record.person, db)
             else { return Account(credential: "", person: "", name: "", organisation: "", secret: "", now: now.ms, push: nil) }
-            try instance.budgets.giveBack([network], db)
+            try instance.budgets.giveBack([budget.key], db)
             return Account(
                 credential: record.id.text, person: record.person.text, name: person.name,
                 organisation: instance.config.organisation.name, secret: Base32.encode(record.content.secret.bytes), now: now.ms,

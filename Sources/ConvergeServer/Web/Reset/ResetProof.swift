@@ -87,9 +87,10 @@ extension ResetTurn {
     /// Codes asked for are counted per name with contact, and per network, whether or not they are sent. A stranger who types other
     /// numbers uses up nothing of the owner's.
     private func refusalOfBudgets(_ contact: String) throws -> Refusal? {
-        let network = "reset:asks:from:" + instance.keyed(request.network, "budget")
-        let budgets = [(key: key("asks") + ":" + contact, rule: Budgets.sendsPerPerson), (key: network, rule: Budgets.sendsPerNetwork)]
-        return try instance.budgets.spend(budgets, now: request.now, db).map { Refusal(.sendBudget, until: $0) }
+        let budgets = [
+            (key: key("asks") + ":" + contact, rule: Budgets.sendsPerPerson), Budgets.from(request.network, .resetCode, instance),
+        ]
+        return try instance.spend(budgets, now: request.now, db).map { Refusal(.sendBudget, until: $0) }
     }
 
     /// Sends the code of the person's own contact. That it could not be sent is written down and not told: it would tell that the
@@ -174,6 +175,7 @@ extension ResetTurn {
         case .proved(let proof):
             let use = proof.use
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
+            if gate == 1 { try instance.budgets.giveBack([Budgets.from(request.network, .reset, instance).key], db) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
             return nil
         case .refused(let refusal) where (manner == .answeredCall || manner == .approval) && refusal.until == nil:

@@ -8,8 +8,6 @@ enum ResetRoutes {
         .open(.post, "/reset-password", begin),
     ]
 
-    /// How many resets one network may begin.
-    private static let perNetwork = BudgetRule(limit: 60, window: .hours(1))
     /// More of a name is not kept; no name is longer.
     private static let longestName = 256
 
@@ -19,8 +17,7 @@ enum ResetRoutes {
             return .page(ResetFindPage(errors: [FieldError("name", Refusal(.fieldEmpty))]), status: 422)
         }
         return try await instance.database.write { db in
-            let network = "reset:from:" + instance.keyed(request.network, "budget")
-            if let until = try instance.budgets.spend(network, perNetwork, now: request.now, db) {
+            if let until = try instance.spend([Budgets.from(request.network, .reset, instance)], now: request.now, db) {
                 return .page(TooManyPage(until: until, again: "/reset-password"), status: 429)
             }
             let id: FlowID = instance.world.newID()

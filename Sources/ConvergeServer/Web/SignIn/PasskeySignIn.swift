@@ -30,8 +30,7 @@ enum PasskeySignIn {
 
     static func run(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let outcome = try await instance.database.write { db -> Result<Reply, Refusal> in
-            let network = "sign-in:from:" + instance.keyed(request.network, "budget")
-            if let until = try instance.budgets.spend(network, Budgets.signInsPerNetwork, now: request.now, db) {
+            if let until = try instance.spend([Budgets.from(request.network, .signIn, instance)], now: request.now, db) {
                 return .success(.page(TooManyPage(until: until, again: "/sign-in"), status: 429))
             }
             return try take(request, instance, db)

@@ -64,8 +64,8 @@ enum SignInRoutes {
         if name.isEmpty { missing.append(FieldError("name", Refusal(.fieldEmpty))) }
         if password.bytes.isEmpty { missing.append(FieldError("password", Refusal(.fieldEmpty))) }
         guard missing.isEmpty else { return .page(page(request, instance, name: name, errors: missing), status: 422) }
-        let network = "sign-in:from:" + instance.keyed(request.network, "budget"), door = PasswordDoor(instance: instance)
-        switch try await door.compare(name: name, password: password, network: network, request) {
+        let door = PasswordDoor(instance: instance)
+        switch try await door.compare(name: name, password: password, from: request.network, request) {
         case .tooMany(let until):
             return .page(TooManyPage(until: until, again: "/sign-in"), status: 429)
         case .refused(let refusal):
