@@ -65,17 +65,20 @@ public struct FlowStore: Sendable {
         return try? JSONText.decode(type, from: bytes)
     }
 
+    /// Begins a flow.
+    ///
+    /// - Parameter isOver: it ended at once; `state` is what it ended with when that was a session.
     public func insert(
         _ id: FlowID, kind: FlowKind, state: some Encodable, person: PersonID?, epoch: Int64?, browserHash: String,
-        returnTo: String, policyVersion: Int64, now: Moment, life: Span, _ db: any Connection
+        returnTo: String, policyVersion: Int64, isOver: Bool = false, now: Moment, life: Span, _ db: any Connection
     ) throws {
         let sealed = try keys.seal(JSONText.bytes(state), aad: Self.aad(id))
         try db.later(
             """
             INSERT INTO flow (id, organisation_id, kind, sealed, version, policy_version, person_id, session_epoch, browser_hash,
-                return_to, created_ms, expires_ms)
+                return_to, created_ms, expires_ms, closed_ms)
             VALUES (\(id), \(organisation), \(kind), \(sealed), 1, \(policyVersion), \(orNull: person), \(orNull: epoch), \(browserHash),
-                \(returnTo), \(now), \(now + life))
+                \(returnTo), \(now), \(now + life), \(orNull: isOver ? now : nil))
             """)
     }
 

@@ -143,4 +143,62 @@ struct LostAnswerTests {
         #expect(again.page.status == 200)
         #expect(try await sessions() == 1)
     }
+
+    /// Before the page that asks for an access pass, which lets in once.
+    private func beforeThePass(_ name: String = "ada") async throws -> [String: String] {
+        let made = try await home.server.administration.makePass(name, .init())
+        try await browser.open("/sign-in/pass")
+        return ["name": name, "pass": made.pass.text]
+    }
+
+    @Test func `an access pass is spent, and whoever typed it is signed in all the same`() async throws {
+        let typed = try await beforeThePass(), again = browser.tab()
+        try await browser.submit("/sign-in/pass", typed)
+        #expect(browser.headers[.location] == "/" && browser.cookies["converge"] != nil)
+        try await again.submit("/sign-in/pass", typed)
+        let path = try #require(again.headers[.location])
+        #expect(again.page.status == 303 && path.hasPrefix("/flows/") && again.cookies["converge"] == nil)
+        try await again.open(path)
+        #expect(again.headers[.location] == "/" && again.cookies["converge"] != nil)
+        #expect(try await sessions() == 1)
+    }
+
+    @Test func `an access pass is spent, and its sign-in goes on where it was`() async throws {
+        try await home.server.add("ben")
+        let typed = try await beforeThePass("ben"), again = browser.tab()
+        try await browser.submit("/sign-in/pass", typed)
+        let path = browser.headers[.location]
+        try await again.submit("/sign-in/pass", typed)
+        #expect(path?.hasPrefix("/flows/") == true && again.headers[.location] == path)
+    }
+
+    @Test func `a spent access pass lets in nobody else, and not later`() async throws {
+        let typed = try await beforeThePass(), again = browser.tab(), other = TestBrowser(home.server)
+        let form = browser.page.forms[0].hidden
+        try await browser.submit("/sign-in/pass", typed)
+        // Somebody copied the whole form, and has another browser; somebody has this browser and its page, and no pass.
+        other.followsRedirects = false
+        try await other.open("/sign-in/pass")
+        try await other.submit("/sign-in/pass", typed.merging(["ticket": form["ticket"] ?? ""]) { $1 })
+        #expect(other.page.status == 422 && other.page.says("access pass"), "\(other.page.text)")
+        try await again.submit("/sign-in/pass", ["name": "ada", "pass": "AAAA-AAAA"])
+        #expect(again.page.status == 422)
+        let late = browser.tab()
+        home.server.clock.advance(by: .minutes(1))
+        try await late.open("/sign-in/pass")
+        try await late.submit("/sign-in/pass", typed.merging(["ticket": form["ticket"] ?? ""]) { $1 })
+        #expect(late.page.status == 422)
+        #expect(try await sessions() == 1)
+    }
+
+    @Test func `an access pass that may be used again begins another sign-in after signing out`() async throws {
+        let made = try await home.server.administration.makePass("ada", .init(minutes: 30, once: false))
+        try await browser.open("/sign-in/pass")
+        let typed = ["name": "ada", "pass": made.pass.text], again = browser.tab()
+        try await browser.submit("/sign-in/pass", typed)
+        try await browser.open("/sign-out")
+        try await browser.submit("/sign-out")
+        try await again.submit("/sign-in/pass", typed)
+        #expect(again.headers[.location] == "/" && again.cookies["converge"] != nil, "\(again.page.text)")
+    }
 }

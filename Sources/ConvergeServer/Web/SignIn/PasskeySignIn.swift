@@ -46,9 +46,11 @@ enum PasskeySignIn {
         let answer = request.form.answer, ticket = request.form["ticket"]
         if let refusal = Passkey.incomplete(answer) { return .failure(refusal) }
         let flow = FlowID(String(instance.keyed(ticket, "passkey sign-in").prefix(32)))
-        guard let end = ticket.split(separator: ".").last.flatMap({ Int64($0) }), request.now < Moment(ms: end),
-            try instance.flows.find(flow, db) == nil
-        else { return .failure(Refusal(.passkeyExpired)) }
+        let before = try instance.flows.find(flow, db)
+        if let reply = try SignInConversation.again(before, request, instance) { return .success(reply) }
+        guard let end = ticket.split(separator: ".").last.flatMap({ Int64($0) }), request.now < Moment(ms: end), before == nil else {
+            return .failure(Refusal(.passkeyExpired))
+        }
         let ledger = Ledger(instance, db, request: request, correlation: flow.text)
         guard let (dossier, browser) = try owner(request, instance, db) else {
             try ledger.note(.signInRefused, nil, success: false, reason: PasskeyProblem.unknownPasskey.code, by: .anonymous)

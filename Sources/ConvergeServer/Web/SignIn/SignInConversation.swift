@@ -62,12 +62,18 @@ enum SignInConversation: Conversation {
         turn.state.core = begun.state
         try turn.apply(begun.effects)
         let end = try turn.settle(returnTo: request.returnTo)
-        try instance.flows.insert(
-            id, kind: .signIn, state: turn.state, person: person, epoch: dossier.person.sessionEpoch,
-            browserHash: request.browserHash, returnTo: request.returnTo, policyVersion: dossier.policy.version, now: request.now,
-            life: life, db)
-        if end != nil { try instance.flows.close(id, now: request.now, db) }
+        try turn.insert(life: life, isOver: end != nil)
         return end ?? .redirect("/flows/\(id)")
+    }
+
+    /// The answer once more for a browser that begins the same sign-in again, because the first one never came: where that is now, which
+    /// tells what it ended with.
+    ///
+    /// - Returns: nil when there is nothing that could go on.
+    static func again(_ flow: FlowRecord?, _ request: AnonymousRequest, _ instance: Instance) throws -> Reply? {
+        guard let flow, flow.kind == .signIn, flow.browserHash == request.browserHash, request.now < flow.expiresAt else { return nil }
+        if flow.closedAt != nil, try instance.flows.end(of: flow, now: request.now) == nil { return nil }
+        return .redirect("/flows/\(flow.id)")
     }
 
     // MARK: showing

@@ -6,10 +6,8 @@ enum SignInRoutes {
     static let routes: [Route] = [
         .open(.get, "/sign-in", signInPage),
         .open(.post, "/sign-in", signIn),
-        .open(.get, "/sign-in/pass") { request, _ in
-            .page(AccessPassPage(form: form("/sign-in/pass", request), name: request.query["name"], signIn: link("/sign-in", request)))
-        },
-        .open(.post, "/sign-in/pass", signInWithPass),
+        .open(.get, "/sign-in/pass") { request, instance in .page(PassSignIn.page(request, instance, name: request.query["name"])) },
+        .open(.post, "/sign-in/pass", PassSignIn.run),
         .open(.get, "/sign-in/passkey") { request, _ in .redirect(link("/sign-in", request)) },
         .open(.post, "/sign-in/passkey", PasskeySignIn.run),
         .open(.get, "/sign-out") { _, _ in .page(SignOutPage()) },
@@ -49,7 +47,7 @@ enum SignInRoutes {
         Form(action, hidden: ["return": request.returnTo])
     }
 
-    private static func link(_ path: String, _ request: AnonymousRequest) -> String { link(path, request.returnTo) }
+    static func link(_ path: String, _ request: AnonymousRequest) -> String { link(path, request.returnTo) }
 
     /// An address that leads on to another one afterwards.
     static func link(_ path: String, _ returnTo: String) -> String {
@@ -76,57 +74,6 @@ enum SignInRoutes {
                 return try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
             }
         }
-    }
-
-    private static func signInWithPass(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
-        let name = request.form["name"].trimmingSpaces(), typed = request.form["pass"]
-        // One transaction: a pass is never spent without the sign-in that it begins.
-        return try await instance.database.write { db in
-            switch try takePass(name, typed, request, instance, db) {
-            case .success(let pass):
-                return try SignInConversation.begin(
-                    pass.person, .accessPass, proof: Proof(use: pass.use, at: request.now), passEnds: pass.endsAt, request, instance, db)
-            case .failure(let refusal):
-                let page = AccessPassPage(
-                    form: form("/sign-in/pass", request), name: name, errors: [FieldError("pass", refusal)],
-                    signIn: link("/sign-in", request))
-                return .page(page, status: 422)
-            }
-        }
-    }
-
-    private struct TakenPass: Sendable {
-        let person: PersonID
-        let use: CredentialUse
-        let endsAt: Moment?
-    }
-
-    /// Spends one use of a pass. Unknown names, spent and expired passes are answered alike, and by the same statements.
-    ///
-    /// Guesses from browsers that have signed in as the person before are counted apart, so that a stranger keeps no owner out.
-    private static func takePass(
-        _ name: String, _ typed: String, _ request: AnonymousRequest, _ instance: Instance, _ db: any Connection
-    ) throws -> Result<TakenPass, Refusal> {
-        let key = SignInName(name)?.normalised ?? "", now = request.now
-        let whom = Whom.named(key, in: instance.organisation), credentials = try instance.credentials.ask(of: whom, db)
-        let (record, isKnown) = try instance.met(whom, request, db), subject = record?.id.text ?? instance.keyed(key, "name")
-        let budget = "pass:\(isKnown ? "known" : "other"):\(subject)"
-        if let until = try instance.budgets.spend(budget, Budgets.passGuesses, now: now, db) {
-            return .failure(Refusal(.codeTooMany, until: until))
-        }
-        let ledger = Ledger(instance, db, request: request)
-        let context = instance.methodContext(accountName: name, now: now)
-        let hash = TemporaryAccessPass.hash(typed, context)
-        let held = try credentials.answer(), pass = held.first { $0.credential.method == .temporaryAccessPass }
-        let won = try instance.credentials.win(.pass(pass?.id ?? CredentialID("none"), hash: hash), at: now, db)
-        guard let record, record.person.state != .disabled, let pass, won else {
-            try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
-            return .failure(Refusal(.passWrong))
-        }
-        // The owner proved another way: closed credentials may be tried again.
-        try instance.budgets.clear([budget] + held.map { Budgets.ceiling($0.id) }, db)
-        try instance.credentials.used(pass.id, for: .signIn, at: now, db)
-        return .success(TakenPass(person: record.id, use: pass.credential.use(.temporaryAccessPass), endsAt: pass.credential.validUntil))
     }
 
     // MARK: leaving

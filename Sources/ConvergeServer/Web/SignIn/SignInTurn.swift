@@ -351,6 +351,14 @@ struct SignInTurn {
         return .redirect(returnTo, opening: opened)
     }
 
+    /// Begins the flow, which may be over already.
+    func insert(life: Span, isOver: Bool) throws {
+        let content: any Encodable = opened ?? state
+        try instance.flows.insert(
+            flowID, kind: .signIn, state: content, person: state.core.person, epoch: state.core.epoch, browserHash: request.browserHash,
+            returnTo: request.returnTo, policyVersion: dossier.policy.version, isOver: isOver, now: request.now, life: life, ledger.db)
+    }
+
     /// Writes the state; closes the flow with its end.
     func save(_ flow: FlowRecord, _ end: Reply?) throws -> Reply? {
         let version = dossier.policy.version, db = ledger.db
