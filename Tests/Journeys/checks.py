@@ -117,15 +117,16 @@ def at(page, size: dict):
 def template(page) -> tuple:
     """Two pages with the same template are the same page for axe: flow ids and the like don't make a difference, an error does."""
     path = "/".join("*" if re.search(r"\d", part) or len(part) >= 20 else part for part in urlsplit(page.url).path.split("/"))
-    headings = tuple(text.strip() for text in page.locator("h1").all_inner_texts())
-    return path, headings, page.title().startswith("Error:")
+    headings, title = page.evaluate("[[...document.querySelectorAll('h1')].map((h1) => h1.innerText.trim()), document.title]")
+    return path, tuple(headings), title.startswith("Error:")
 
 
 class Watch:
     """Listens to one page from its beginning: console, script errors, requests to elsewhere, answers that are faults."""
 
-    def __init__(self, page, origin: str = "", javascript: bool = True) -> None:
+    def __init__(self, page, origin: str = "", javascript: bool = True, closer: bool = True) -> None:
         self.page = page
+        self.closer = closer
         self.javascript = javascript
         self.origin = origin
         self.status: int | None = None
@@ -174,7 +175,7 @@ class Watch:
             return
         faults, self.faults = self.faults, []
         faults += [f"layout at {self.page.viewport_size['width']} px: {fault}" for fault in layout_faults(self.page)]
-        if axe and (which := (*template(self.page), is_dark(self.page), self.javascript)) not in _looked_at:
+        if axe and self.closer and (which := (*template(self.page), is_dark(self.page), self.javascript)) not in _looked_at:
             _looked_at.add(which)
             faults += self._closer_look(faults)
         faults = [fault for fault in faults if not any(word in fault for word in self.expected)]

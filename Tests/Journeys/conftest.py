@@ -13,7 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 import engine
 from mailserver import Mailbox
 from nodes import Nodes
-from person import SIZES, Person
+from person import Person
 from pushservice import PushService
 from server import ROOT, Server
 from telephone import TOKEN, Carrier
@@ -51,16 +51,11 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.line(report.capstdout.strip())
 
 
-def pytest_generate_tests(metafunc):
-    """A story that asks for `width` is played at 1280 px, or at every width with CONVERGE_EVERY_WIDTH=1."""
-    if "width" in metafunc.fixturenames:
-        metafunc.parametrize("width", list(SIZES) if os.environ.get("CONVERGE_EVERY_WIDTH") else [1280])
-
-
 @pytest.fixture(scope="session")
 def browser():
     expect.set_options(timeout=10_000)
-    program = os.environ.get("CONVERGE_BROWSER") or shutil.which("chromium") or "/usr/bin/chromium"
+    # The engine without the windows around it, which are half of the work.
+    program = os.environ.get("CONVERGE_BROWSER") or shutil.which("chromium-headless-shell") or shutil.which("chromium") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
         # Without its sandbox, because the tests often run as root in a container; they only visit our own pages.
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=["--no-sandbox"])
@@ -143,6 +138,8 @@ def new_person(request, browser):
     people: list[Person] = []
 
     def make(server, **options) -> Person:
+        # How the product's pages look does not depend on the engine: they are looked at closely on SQLite.
+        options.setdefault("closer", not (engine.POSTGRES and hasattr(server, "address")))
         people.append(Person(browser, getattr(server, "address", server), **options))
         people[-1].secrets = getattr(server, "secrets", None)
         return people[-1]

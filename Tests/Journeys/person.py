@@ -32,8 +32,10 @@ class Person:
         javascript: bool = True,
         dark: bool = False,
         language: str = "en-GB",
+        closer: bool = True,
     ) -> None:
         self.address = address
+        self.closer = closer
         self.javascript = javascript
         self.context = browser.new_context(
             base_url=address,
@@ -52,7 +54,7 @@ class Person:
     def open_tab(self) -> None:
         """A new tab of the same browser, in front. Back to another one: `person.use(tab)`."""
         page = self.context.new_page()
-        page.converge_watch = Watch(page, self.address, self.javascript)
+        page.converge_watch = Watch(page, self.address, self.javascript, self.closer)
         page.converge_steps = _Steps(page)
         self.use(page)
 

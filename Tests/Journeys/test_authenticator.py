@@ -242,7 +242,6 @@ def test_push(push_server, new_person):
     server, service = push_server, push_server.push_service
     phone = new_phone(server, new_person)
     phone.context.add_init_script(service.script())
-    phone.context.grant_permissions(["notifications"], origin=server.address)
     ben = ben_with_app(server, new_person, phone)
     sign_in(ben, "ben").see_heading(WAITING)
     service.wait(1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+import store
 from byhand import Form
 from server import wait_for
 from stories import (
@@ -168,14 +169,9 @@ def test_a_session_ends_by_itself(server, new_person):
 # --- the gateway is down
 
 
-def until_told(person, button: str, words: str) -> None:
-    """The first message has to fail before anybody can be told; then the next press is."""
-
-    def look():
-        person.press(button)
-        return True if person.page.get_by_text(words).count() else None
-
-    wait_for(f"“{words}”", look)
+def wait_down(server) -> None:
+    """Until a message failed and that is written down: from then on people are told."""
+    wait_for("the failure to be known", lambda: store.rows(server.data, "SELECT 1 FROM delivery_trouble") or None)
 
 
 def test_in_the_wizard_she_is_told_and_takes_something_else(gateway_server, new_person):
@@ -185,8 +181,8 @@ def test_in_the_wizard_she_is_told_and_takes_something_else(gateway_server, new_
     sign_in(ada, "ada").press("Start")
     app = register_app(ada, server)
     ada.fill("Number", "07700 900184").press("Send the code").see_heading(TEXT_CODE)
-    server.gateway.wait_refused()
-    until_told(ada, "Send a new code", "We can’t send codes right now")
+    wait_down(server)
+    ada.press("Send a new code").see("We can’t send codes right now")
     ada.picture("wizard-gateway-down")
     ada.press("Choose something else").press("Email").see("Step 2 of 2")
     ada.fill("Email address", "ada@okafor.example").press("Send the code")
@@ -237,8 +233,8 @@ def test_a_code_in_hand_stays_good_when_the_gateway_fails(gateway_server, new_pe
     code = server.gateway.latest_code(BEN_PHONE)
     server.gateway.answer = 503
     ben.press("Send a new code").see("A new code is on its way")
-    server.gateway.wait_refused()
-    until_told(ben, "Send a new code", "We can’t send codes right now")
+    wait_down(server)
+    ben.press("Send a new code").see("We can’t send codes right now")
     ben.picture("challenge-gateway-down")
     ben.fill("6-digit code", code).press("Continue")
     assert ben.path == "/"
@@ -263,12 +259,12 @@ def test_at_the_reset_another_proof_is_offered(gateway_server, new_person):
     server.gateway.answer = 503
     ben = new_person(server)
     sign_in(ben, "ben")
-    server.gateway.wait_refused()
+    wait_down(server)
     cara = new_person(server)
     begin_reset(cara, "cara")
     cara.choose("Text a code to my phone").press("Continue")
     cara.fill("Number", "07700 900152")
-    until_told(cara, "Send the code", "We can’t send codes right now")
+    cara.press("Send the code").see("We can’t send codes right now")
     cara.picture("reset-gateway-down").press("Use something else")
     cara.choose("Code from my authenticator app").press("Continue")
     cara.fill("6-digit code", cara_app().code(server)).press("Continue")
