@@ -147,10 +147,9 @@ struct Ledger {
     }
 
     /// A code that was answered does not count any more for the network that it was asked from; what it cost does.
-    func answered(_ capability: Capability, for purpose: Purpose) throws {
-        guard let kind = OutboxMessage.Kind(capability), kind != .push else { return }
-        let budgets: [Budgets.FromNetwork] = purpose == .reset ? [.code, .resetCode] : [.code]
-        try instance.budgets.giveBack(budgets.map { Budgets.from(network, $0, instance).key }, db)
+    func answered(_ capability: Capability) throws {
+        guard ResetMachine.isSent(capability) else { return }
+        try instance.budgets.giveBack([Budgets.from(network, .code, instance).key], db)
     }
 
     /// The country of a number that is not the organisation's own.

@@ -90,7 +90,7 @@ struct Challenger {
                 let ceilings = state.purpose == .reset ? [] : dossier.credentials.map(\.id)
                 try Budgets.clear(use.credential, ceilings: ceilings, instance.budgets, db)
                 try instance.credentials.used(use.credential, for: state.purpose, at: dossier.now, db)
-                try ledger.answered(use.capability, for: state.purpose)
+                try ledger.answered(use.capability)
                 // A phone that was asked too has nothing to decide any more.
                 if mayHaveAsked { try ledger.endApprovals(of: dossier.person.id) }
                 return .proved(Proof(use: use, at: dossier.now, references: references))

@@ -91,7 +91,7 @@ struct Registrar {
             return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
         }
         let use = try write(new, firstWizard: firstWizard)
-        try ledger.answered(use.capability, for: .change)
+        try ledger.answered(use.capability)
         return .finished(Proof(use: use, at: dossier.now, references: new.references))
     }
 

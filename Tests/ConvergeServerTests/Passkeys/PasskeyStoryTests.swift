@@ -142,6 +142,21 @@ struct PasskeyStoryTests {
         #expect(browser.page.says("This page was open for too long"), "used once")
     }
 
+    @Test func `without a password: what succeeds counts for nobody's network, and an answer that is lost is given again`() async throws {
+        let story = try await PasskeyStory(configure: { $0.limits.signInsPerNetwork = 10 }), browser = story.browser
+        try await story.register()
+        for time in 0..<12 {
+            try await story.signOut()
+            try await browser.open("/sign-in")
+            let answer = try story.key.use(browser.page), again = browser.tab()
+            try await browser.submit("/sign-in/passkey", answer)
+            #expect(browser.page.path == "/", "\(time): \(browser.page.text)")
+            guard time == 11 else { continue }
+            try await again.submit("/sign-in/passkey", answer)
+            #expect(again.page.path == "/" && again.cookies["converge"] != nil, "\(again.page.text)")
+        }
+    }
+
     @Test func `disabled and blocked accounts are answered as table 7a says`() async throws {
         let story = try await PasskeyStory(), browser = story.browser, instance = story.server.instance
         try await story.register()

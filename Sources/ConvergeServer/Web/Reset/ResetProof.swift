@@ -175,7 +175,7 @@ extension ResetTurn {
         case .proved(let proof):
             let use = proof.use
             guard step(.proved(use)) else { return Refusal(.notAllowed) }
-            if gate == 1 { try instance.budgets.giveBack([Budgets.from(request.network, .reset, instance).key], db) }
+            if gate == 1 { try giveBack(kind) }
             try note("gate \(gate) passed", details: ["capability": use.capability.rawValue])
             return nil
         case .refused(let refusal) where (manner == .answeredCall || manner == .approval) && refusal.until == nil:
@@ -190,6 +190,12 @@ extension ResetTurn {
             // "Too many" by the account's budget says until when; by this page's tries it does not.
             return refusal.until.map { Refusal(.resetBlocked, until: $0) } ?? refusal
         }
+    }
+
+    /// Somebody proved something: this reset, and the code that was asked for before anything was proved, count no more for the network.
+    private func giveBack(_ kind: Capability) throws {
+        let budgets: [Budgets.FromNetwork] = ResetMachine.isSent(kind) ? [.reset, .resetCode] : [.reset]
+        try instance.budgets.giveBack(budgets.map { Budgets.from(request.network, $0, instance).key }, db)
     }
 
     private mutating func compare(_ answer: Answer, _ kind: Capability) throws -> Challenger.Outcome {

@@ -30,10 +30,13 @@ enum PasskeySignIn {
 
     static func run(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
         let outcome = try await instance.database.write { db -> Result<Reply, Refusal> in
-            if let until = try instance.spend([Budgets.from(request.network, .signIn, instance)], now: request.now, db) {
+            let budget = Budgets.from(request.network, .signIn, instance)
+            if let until = try instance.spend([budget], now: request.now, db) {
                 return .success(.page(TooManyPage(until: until, again: "/sign-in"), status: 429))
             }
-            return try take(request, instance, db)
+            let outcome = try take(request, instance, db)
+            if case .success = outcome { try instance.budgets.giveBack([budget.key], db) }
+            return outcome
         }
         switch outcome {
         case .success(let reply): return reply
