@@ -144,11 +144,13 @@ enum Budgets {
 }
 
 extension Instance {
-    /// Counts one spend of several budgets in turn, up to the first that says no. Operators see when that is one of theirs to set.
+    /// Counts one spend of several budgets in turn. Where one says no nothing happens, so that those before it get theirs back. Operators
+    /// see when it is one of theirs to set.
     ///
     /// - Returns: nil when all allowed it, else the moment from which there is budget again.
     func spend(_ spent: [(key: String, rule: BudgetRule)], now: Moment, _ db: any Connection) throws -> Moment? {
         guard let (key, until) = try budgets.firstSpent(spent, now: now, db) else { return nil }
+        if let index = spent.firstIndex(where: { $0.key == key }), index > 0 { try budgets.giveBack(spent.prefix(index).map(\.key), db) }
         if let setting = Budgets.setting(of: key) {
             let metrics = self.metrics
             db.afterCommit { metrics.count(.limits, setting) }

@@ -219,8 +219,8 @@ public struct Config: Sendable {
             signInsPerNetwork: reader.number("limits.signInsPerNetwork", in: 10...1_000_000),
             resetsPerNetwork: reader.number("limits.resetsPerNetwork", in: 5...1_000_000),
             codesPerNetwork: reader.number("limits.codesPerNetwork", in: 5...1_000_000),
-            textsPerCountry: reader.number("limits.textsPerCountry", in: 1...10_000_000),
-            callsPerCountry: reader.number("limits.callsPerCountry", in: 1...10_000_000),
+            textsPerCountry: reader.number("limits.textsPerCountry", in: 50...10_000_000),
+            callsPerCountry: reader.number("limits.callsPerCountry", in: 50...10_000_000),
             codes: reader.number("limits.codes", in: 10...10_000_000), calls: reader.number("limits.calls", in: 10...10_000_000))
     }
 

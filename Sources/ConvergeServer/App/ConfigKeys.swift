@@ -131,8 +131,8 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey(
             "limits.signInsPerNetwork", .number, "300",
             """
-            Sign-ins from one network (an IPv4 address, or an IPv6 /64) that may fail within five minutes before it has to wait, 10 to \
-            1000000. Those that succeed do not count. Where more than about 3000 people come from one address, raise it.
+            Sign-ins from one network (an IPv4 address, or an IPv6 /64) that fail or are under way within five minutes, 10 to 1000000. Those \
+            that succeeded do not count. Where more than about 2000 people come from one address, raise it.
             """),
         ConfigKey(
             "limits.resetsPerNetwork", .number, "60",
@@ -140,13 +140,13 @@ public struct ConfigKey: Sendable, Hashable {
         ConfigKey(
             "limits.codesPerNetwork", .number, "60",
             """
-            Codes (texts, mails, calls) for one network that were not answered, in an hour, 5 to 1000000. Where more than about 600 people \
-            who get codes come from one address, raise it to a tenth of their number.
+            Codes (texts, mails, calls) for one network that are on their way or were not answered, in an hour, 5 to 1000000. Where some \
+            hundred people who get codes come from one address, raise it to a tenth of them and those who wait for one at the same moment.
             """),
         ConfigKey(
             "limits.textsPerCountry", .number, "300",
-            "Texts in an hour to each country other than `organisation.country`, 1 to 10000000: fraud with dear numbers goes abroad."),
-        ConfigKey("limits.callsPerCountry", .number, "100", "Calls in an hour to each of them, 1 to 10000000."),
+            "Texts in an hour to each country other than `organisation.country`, 50 to 10000000: fraud with dear numbers goes abroad."),
+        ConfigKey("limits.callsPerCountry", .number, "100", "Calls in an hour to each of them, 50 to 10000000."),
         ConfigKey(
             "limits.codes", .number, "5000",
             "Codes sent for the whole organisation in an hour, answered or not, 10 to 10000000: the most that an abuse can cost."),

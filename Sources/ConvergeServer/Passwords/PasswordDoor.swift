@@ -1,4 +1,5 @@
 import ConvergeCore
+import Logging
 
 /// The one place where a password is compared: guesses are counted before, unknown names cost the same as known ones.
 struct PasswordDoor: Sendable {
@@ -51,7 +52,7 @@ struct PasswordDoor: Sendable {
             try await note(attempt, request, reason: isRight ? "disabled" : Refusal.Code.signInWrong.rawValue)
             return .refused(Refusal(.signInWrong))
         }
-        try await renewHash(record, password)
+        await renewHash(record, password)
         return .right(record, guess: Guess(lockKey: attempt.lockKey, budget: attempt.budget))
     }
 
@@ -129,10 +130,15 @@ struct PasswordDoor: Sendable {
         }
     }
 
-    private func renewHash(_ record: PersonRecord, _ password: Secret) async throws {
+    /// Hashes a password that is right once more when the cost has changed. What hinders it hinders nobody: the next sign-in tries again.
+    private func renewHash(_ record: PersonRecord, _ password: Secret) async {
         guard let old = record.passwordHash, instance.hasher.needsRehash(old.text) else { return }
-        let new = try await hash(password), instance = self.instance
-        try await instance.database.write { db in try instance.people.rehash(record.id, from: old, to: new, db) }
+        do {
+            let new = try await hash(password), instance = self.instance
+            try await instance.database.write { db in try instance.people.rehash(record.id, from: old, to: new, db) }
+        } catch {
+            instance.log.notice("a password was not hashed again", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func note(_ attempt: Attempt, _ request: AnonymousRequest, reason: String) async throws {

@@ -91,6 +91,7 @@ struct Registrar {
             return .waiting(step.state, step.prompt, Refusal(new.method == .convergeApp ? .approvalLate : .callLate))
         }
         let use = try write(new, firstWizard: firstWizard)
+        // Only now: the same code may be typed again until then.
         try ledger.answered(use.capability)
         return .finished(Proof(use: use, at: dossier.now, references: new.references))
     }

@@ -148,12 +148,15 @@ struct PasskeyStoryTests {
         for time in 0..<12 {
             try await story.signOut()
             try await browser.open("/sign-in")
-            let answer = try story.key.use(browser.page), again = browser.tab()
+            let answer = try story.key.use(browser.page), again = browser.tab(), foreign = browser.tab()
             try await browser.submit("/sign-in/passkey", answer)
             #expect(browser.page.path == "/", "\(time): \(browser.page.text)")
             guard time == 11 else { continue }
             try await again.submit("/sign-in/passkey", answer)
             #expect(again.page.path == "/" && again.cookies["converge"] != nil, "\(again.page.text)")
+            try await foreign.submit(
+                "/sign-in/passkey", answer.merging(["userHandle": Base64URL.encode(Array("somebody else".utf8))]) { $1 })
+            #expect(foreign.page.says("This page was open for too long"), "\(foreign.page.text)")
         }
     }
 

@@ -71,7 +71,6 @@ final class NameProbe: @unchecked Sendable {
 
     private func masked(_ text: String) -> String {
         text.replacing(/\/flows\/[A-Za-z0-9_-]{22}/, with: "/flows/…").replacing(/name="csrf" value="[0-9a-f]{64}"/, with: "csrf")
-            .replacing(/name="ticket" value="[A-Za-z0-9_-]{22}"/, with: "ticket")
             .replacing(/<span class="mono nowrap">[A-Z0-9]{6}<\/span>/, with: "reference")
             .replacing(/converge(-browser)?=[A-Za-z0-9_-]{43}/, with: "cookie").replacing(name, with: "NAME")
     }

@@ -47,6 +47,8 @@ struct OneAddressTests {
         #expect(late.page.heading == "Shall we send you a code?" && reached(server, "codesPerNetwork") == 1)
         try await late.submit("/use")
         #expect(late.page.status == 422 && reached(server, "codesPerNetwork") == 2, "\(late.page.text)")
+        let counted = try await server.count("SELECT SUM(count) AS n FROM budget WHERE key LIKE 'send:person:%'")
+        #expect(counted == Self.people + 5, "what was refused uses up nothing of anybody else's")
         for index in 0..<10 { #expect(try await TestBrowser(server).signIn(name(index), "wrong").status == 422) }
         #expect(try await late.signIn(name(5)).status == 429)
         #expect(reached(server, "signInsPerNetwork") == 1)

@@ -2,13 +2,12 @@ import ConvergeCore
 
 /// Signing in with a temporary access pass in place of the password.
 ///
-/// The page carries a ticket, random. A sign-in that begins takes its id from ticket, browser and what was typed: who never gets the answer
-/// and asks again finds what the first one began, though the pass is spent.
+/// A sign-in that begins takes its id from the browser and from what was typed: who never gets the answer and types it again finds what the
+/// first one began, though the pass is spent.
 enum PassSignIn {
-    static func page(_ request: AnonymousRequest, _ instance: Instance, name: String, errors: [FieldError] = []) -> AccessPassPage {
-        var form = SignInRoutes.form("/sign-in/pass", request)
-        form.hidden["ticket"] = instance.world.newToken(bytes: 16)
-        return AccessPassPage(form: form, name: name, errors: errors, signIn: SignInRoutes.link("/sign-in", request))
+    static func page(_ request: AnonymousRequest, name: String, errors: [FieldError] = []) -> AccessPassPage {
+        AccessPassPage(
+            form: SignInRoutes.form("/sign-in/pass", request), name: name, errors: errors, signIn: SignInRoutes.link("/sign-in", request))
     }
 
     static func run(_ request: AnonymousRequest, _ instance: Instance) async throws -> Reply {
@@ -22,7 +21,7 @@ enum PassSignIn {
                     pass.person, .accessPass, id: pass.flow, proof: Proof(use: pass.use, at: request.now), passEnds: pass.endsAt, request,
                     instance, db)
             case .refused(let refusal):
-                return .page(page(request, instance, name: typed.name, errors: [FieldError("pass", refusal)]), status: 422)
+                return .page(page(request, name: typed.name, errors: [FieldError("pass", refusal)]), status: 422)
             }
         }
     }
@@ -32,14 +31,15 @@ enum PassSignIn {
         let name: String
         /// What the name is found by.
         let key: String
-        let pass: String
+        /// The keyed hash of the pass, however it is written.
+        let hash: String
         let flow: FlowID
 
         init(_ request: AnonymousRequest, _ instance: Instance) {
             name = request.form["name"].trimmingSpaces()
             key = SignInName(name)?.normalised ?? ""
-            pass = request.form["pass"]
-            let all = [request.form["ticket"], request.browserHash, key, pass].map { "\($0.utf8.count):\($0)" }.joined()
+            hash = TemporaryAccessPass.hash(request.form["pass"], instance.methodContext(accountName: name, now: request.now))
+            let all = [request.browserHash, key, hash].map { "\($0.utf8.count):\($0)" }.joined()
             flow = FlowID(String(instance.keyed(all, "pass sign-in").prefix(32)))
         }
     }
@@ -68,17 +68,18 @@ enum PassSignIn {
         let now = request.now, before = try instance.flows.ask(typed.flow, db)
         let whom = Whom.named(typed.key, in: instance.organisation), credentials = try instance.credentials.ask(of: whom, db)
         let (record, isKnown) = try instance.met(whom, request, db), subject = record?.id.text ?? instance.keyed(typed.key, "name")
-        let flow = try before.answer()
-        if let reply = try SignInConversation.again(flow, request, instance) { return .begun(reply) }
         let budget = "pass:\(isKnown ? "known" : "other"):\(subject)"
         if let until = try instance.budgets.spend(budget, Budgets.passGuesses, now: now, db) {
             return .refused(Refusal(.codeTooMany, until: until))
         }
+        let flow = try before.answer()
+        if let reply = try SignInConversation.again(flow, request, instance) {
+            try instance.budgets.giveBack([budget], db)
+            return .begun(reply)
+        }
         let ledger = Ledger(instance, db, request: request)
-        let context = instance.methodContext(accountName: typed.name, now: now)
-        let hash = TemporaryAccessPass.hash(typed.pass, context)
         let held = try credentials.answer(), pass = held.first { $0.credential.method == .temporaryAccessPass }
-        let won = try instance.credentials.win(.pass(pass?.id ?? CredentialID("none"), hash: hash), at: now, db)
+        let won = try instance.credentials.win(.pass(pass?.id ?? CredentialID("none"), hash: typed.hash), at: now, db)
         guard let record, record.person.state != .disabled, let pass, won else {
             try ledger.note(.signInRefused, record, success: false, reason: Refusal.Code.passWrong.rawValue, by: .anonymous)
             return .refused(Refusal(.passWrong))

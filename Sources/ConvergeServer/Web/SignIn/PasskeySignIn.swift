@@ -4,7 +4,7 @@ import ConvergeCore
 ///
 /// The page carries a ticket, random and with its end; what has to be signed is a keyed hash of the ticket and of the browser, so that
 /// showing the page writes nothing. A sign-in that begins takes its id from the ticket: of two with the same ticket the second finds
-/// the first.
+/// the first, and goes on there if it is of the same person.
 enum PasskeySignIn {
     /// How long the page may stay open before the passkey is used.
     static let life = Span.minutes(30)
@@ -50,7 +50,8 @@ enum PasskeySignIn {
         if let refusal = Passkey.incomplete(answer) { return .failure(refusal) }
         let flow = FlowID(String(instance.keyed(ticket, "passkey sign-in").prefix(32)))
         let before = try instance.flows.find(flow, db)
-        if let reply = try SignInConversation.again(before, request, instance) { return .success(reply) }
+        let isSame = before?.person.map { Base64URL.encode(Array($0.text.utf8)) } == request.form["userHandle"]
+        if isSame, let reply = try SignInConversation.again(before, request, instance) { return .success(reply) }
         guard let end = ticket.split(separator: ".").last.flatMap({ Int64($0) }), request.now < Moment(ms: end), before == nil else {
             return .failure(Refusal(.passkeyExpired))
         }

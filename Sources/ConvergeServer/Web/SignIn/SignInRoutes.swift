@@ -6,7 +6,7 @@ enum SignInRoutes {
     static let routes: [Route] = [
         .open(.get, "/sign-in", signInPage),
         .open(.post, "/sign-in", signIn),
-        .open(.get, "/sign-in/pass") { request, instance in .page(PassSignIn.page(request, instance, name: request.query["name"])) },
+        .open(.get, "/sign-in/pass") { request, _ in .page(PassSignIn.page(request, name: request.query["name"])) },
         .open(.post, "/sign-in/pass", PassSignIn.run),
         .open(.get, "/sign-in/passkey") { request, _ in .redirect(link("/sign-in", request)) },
         .open(.post, "/sign-in/passkey", PasskeySignIn.run),
@@ -70,8 +70,10 @@ enum SignInRoutes {
             return .page(page(request, instance, name: name, errors: [FieldError("password", refusal)]), status: 422)
         case .right(let record, let guess):
             return try await instance.database.write { db in
+                let reply = try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
+                // Last, because the network's count is everybody's who comes from there: it is held for a moment only.
                 try door.forget(guess, db)
-                return try SignInConversation.begin(record.id, .password, passEnds: nil, request, instance, db)
+                return reply
             }
         }
     }
