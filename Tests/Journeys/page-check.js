@@ -63,8 +63,7 @@
     }
     for (const element of document.querySelectorAll("*")) {
         for (const attribute of element.attributes) {
-            // An empty one is left behind by whoever took a picture of the page with its caret hidden.
-            if (attribute.name === "style" && attribute.value) faults.push(`inline style: ${name(element)} style="${attribute.value}"`);
+            if (attribute.name === "style") faults.push(`inline style: ${name(element)} style="${attribute.value}"`);
             if (/^on/.test(attribute.name)) faults.push(`inline script: ${name(element)} ${attribute.name}="${attribute.value}"`);
             if (/^(href|action|formaction|src)$/.test(attribute.name) && /^\s*javascript:/i.test(attribute.value)) {
                 faults.push(`inline script: ${name(element)} ${attribute.name}="${attribute.value}"`);

@@ -205,6 +205,8 @@ class Person:
             picture = Path(folder) / "code.png"
             # The whole box around the code, because its quiet zone belongs to it.
             self.page.locator(selector).first.locator("xpath=..").screenshot(path=picture)
+            # Whoever takes it hides the caret, and leaves empty attributes behind that are not the page's.
+            self.page.evaluate("document.querySelectorAll('[style=\"\"]').forEach((element) => element.removeAttribute('style'))")
             read = subprocess.run([zbarimg, "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", picture], capture_output=True, text=True)
         assert read.returncode == 0, f"no QR code could be read on {self.path}"
         return read.stdout.rstrip("\n")
