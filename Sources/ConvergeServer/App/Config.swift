@@ -38,7 +38,7 @@ public struct Config: Sendable {
         public var signInsPerNetwork: Int
         /// Resets in an hour from one network in which nothing was proved.
         public var resetsPerNetwork: Int
-        /// Codes in an hour for one network that were not answered.
+        /// Codes in an hour for one network that are on their way or were not answered.
         public var codesPerNetwork: Int
         /// Texts in an hour to one country other than the organisation's own.
         public var textsPerCountry: Int
